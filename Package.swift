@@ -1,0 +1,213 @@
+// swift-tools-version: 6.2
+// One table says which target may import which: `Tests/TidyTests` holds it against the sources.
+import PackageDescription
+
+/// `MRP_SLICE=core` leaves out everything that needs HTTP, TLS or SQL, so that the router, the cores and their tests
+/// build in about a minute. Give each slice a scratch path of its own (`scripts/lib/build.sh` does).
+let isCoreSlice = Context.environment["MRP_SLICE"] == "core"
+
+extension Target.Dependency {
+    static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let yams = product(name: "Yams", package: "Yams")
+    static let logging = product(name: "Logging", package: "swift-log")
+    static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let x509 = product(name: "X509", package: "swift-certificates")
+    static let jwt = product(name: "JWTKit", package: "jwt-kit")
+    static let sqlite = product(name: "GRDB", package: "GRDB.swift")
+    static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
+    static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
+    static let nio = product(name: "NIOCore", package: "swift-nio")
+    static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+    static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+}
+
+func library(_ name: String, _ dependencies: Target.Dependency...) -> Target {
+    .target(name: name, dependencies: dependencies)
+}
+
+func program(_ name: String, _ dependencies: Target.Dependency...) -> Target {
+    .executableTarget(name: name, dependencies: dependencies)
+}
+
+func tests(_ name: String, _ dependencies: Target.Dependency...) -> Target {
+    .testTarget(name: "\(name)Tests", dependencies: dependencies)
+}
+
+// Lowest layer first; a target may depend only on what stands above it in this list.
+let foundation: [Target] = [
+    library("Wire"),
+    library("Clockwork"),
+]
+
+let protocols: [Target] = [
+    library("GroupMembership", "Wire", "Clockwork"),
+    library("PIM", "Wire", "Clockwork"),
+    library("RTP", "Wire", "Clockwork"),
+    library("MPEGTS", "Wire", "Clockwork"),
+    library("HLS", "Wire", "Clockwork"),
+    library("ControlProtocol", "Wire", "Clockwork"),
+    library("MRPConfiguration", "Wire", "Clockwork"),
+]
+
+let cores: [Target] = [
+    library("MulticastRouting", "GroupMembership", "PIM", "ControlProtocol", "Wire", "Clockwork"),
+    library("Channels", "ControlProtocol", "Wire", "Clockwork"),
+    library("Authorization", "ControlProtocol", "Wire", "Clockwork"),
+]
+
+let roles: [Target] = [
+    library("OTTServer", "Channels", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
+    library("LiveProxy", "Channels", "Authorization", "ControlProtocol", "HLS", "MPEGTS", "RTP", "Wire", "Clockwork"),
+    library("ReplicationPoint", "Channels", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
+    library("OTTClient", "ControlProtocol", "RTP", "MPEGTS", "Wire", "Clockwork"),
+]
+
+let systemBase: [Target] = [
+    .systemLibrary(
+        name: "LibMnl", path: "CSystemShims/LibMnl", pkgConfig: "libmnl", providers: [.apt(["libmnl-dev"])]),
+    .systemLibrary(
+        name: "LibNlRoute", path: "CSystemShims/LibNlRoute", pkgConfig: "libnl-route-3.0",
+        providers: [.apt(["libnl-3-dev", "libnl-route-3-dev"])]),
+    .target(
+        name: "CSystemShims", dependencies: ["LibMnl", "LibNlRoute"], path: "CSystemShims",
+        exclude: ["LibMnl", "LibNlRoute"], cSettings: [.define("_GNU_SOURCE")]),
+    library("LinuxIO", "CSystemShims", "Wire", "Clockwork"),
+]
+
+let shells: [Target] = [
+    library("KernelMulticast", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
+    library("Netlink", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
+    library("MediaIO", "LinuxIO", "CSystemShims", "RTP", "MPEGTS", "HLS", "LiveProxy", "OTTClient", "Wire", "Clockwork"),
+    library("ControlSocket", "LinuxIO", "ControlProtocol", "Wire", "Clockwork"),
+    library("ConfigurationFile", "MRPConfiguration", "Wire", "Clockwork", .yams),
+]
+
+let routerPrograms: [Target] = [
+    library(
+        "RouterDaemon", "KernelMulticast", "Netlink", "ControlSocket", "ConfigurationFile", "MRPConfiguration",
+        "MulticastRouting", "GroupMembership", "PIM", "ControlProtocol", "LinuxIO", "Wire", "Clockwork"),
+    program("mrp-router", "RouterDaemon", "ConfigurationFile", "MRPConfiguration", .argumentParser),
+    program("mrp-keeper", "LinuxIO", "KernelMulticast", .argumentParser),
+]
+
+let testSupport: [Target] = [
+    // The simulated kernel, hosts and links around the pure cores.
+    .target(
+        name: "Simulator",
+        dependencies: [
+            "MulticastRouting", "GroupMembership", "PIM", "OTTServer", "LiveProxy", "ReplicationPoint", "Channels",
+            "Authorization", "ControlProtocol", "Wire", "Clockwork",
+        ], path: "Tests/Support/Simulator"),
+    // Namespaces, topologies and child processes; used by the namespace tests and by `scripts/demo`.
+    .target(
+        name: "Lab", dependencies: ["LinuxIO", "CSystemShims", "ControlProtocol", "Wire", "Clockwork"],
+        path: "Tests/Support/Lab"),
+    .executableTarget(
+        name: "mrp-lab", dependencies: ["Lab", .argumentParser], path: "Tests/Support/mrp-lab"),
+    // Delay, reordering, duplicates and loss on a tun link, with a seed.
+    .executableTarget(
+        name: "mrp-impair", dependencies: ["LinuxIO", "CSystemShims", "Wire", "Clockwork", .argumentParser],
+        path: "Tests/Support/mrp-impair"),
+    .executableTarget(
+        name: "mrp-simulate", dependencies: ["Simulator", .argumentParser], path: "Tests/Support/mrp-simulate"),
+    .executableTarget(
+        name: "mrp-bench",
+        dependencies: [
+            "RouterDaemon", "MulticastRouting", "GroupMembership", "PIM", "KernelMulticast", "Netlink", "MediaIO",
+            "LiveProxy", "RTP", "MPEGTS", "LinuxIO", "CSystemShims", "Wire", "Clockwork", .argumentParser,
+        ], path: "Tests/Support/mrp-bench"),
+]
+
+let coreTests: [Target] = [
+    tests("Wire", "Wire"),
+    tests("Clockwork", "Clockwork"),
+    tests("GroupMembership", "GroupMembership", "Wire", "Clockwork"),
+    tests("PIM", "PIM", "Wire", "Clockwork"),
+    tests("RTP", "RTP", "Wire", "Clockwork"),
+    tests("MPEGTS", "MPEGTS", "Wire", "Clockwork"),
+    tests("HLS", "HLS", "Wire", "Clockwork"),
+    tests("ControlProtocol", "ControlProtocol", "Wire", "Clockwork"),
+    tests("MRPConfiguration", "MRPConfiguration", "ConfigurationFile", "Wire", "Clockwork"),
+    tests("MulticastRouting", "MulticastRouting", "GroupMembership", "PIM", "ControlProtocol", "Wire", "Clockwork"),
+    tests("Channels", "Channels", "ControlProtocol", "Wire", "Clockwork"),
+    tests("Authorization", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
+    tests("OTTServer", "OTTServer", "Channels", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
+    tests("LiveProxy", "LiveProxy", "Channels", "ControlProtocol", "HLS", "MPEGTS", "RTP", "Wire", "Clockwork"),
+    tests("ReplicationPoint", "ReplicationPoint", "Channels", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
+    tests("OTTClient", "OTTClient", "ControlProtocol", "RTP", "MPEGTS", "Wire", "Clockwork"),
+    tests("LinuxIO", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
+    tests("Kernel", "KernelMulticast", "Netlink", "Lab", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
+    tests("MediaIO", "MediaIO", "LiveProxy", "OTTClient", "RTP", "MPEGTS", "HLS", "LinuxIO", "Wire", "Clockwork"),
+    tests("ControlSocket", "ControlSocket", "LinuxIO", "ControlProtocol", "Wire", "Clockwork"),
+    tests("RouterDaemon", "RouterDaemon", "MulticastRouting", "ControlProtocol", "LinuxIO", "Wire", "Clockwork"),
+    tests("Simulation", "Simulator", "MulticastRouting", "ControlProtocol", "Wire", "Clockwork"),
+    tests("Lab", "Lab", "LinuxIO", "Wire", "Clockwork"),
+    tests("Tidy"),
+]
+
+let edgePrograms: [Target] = [
+    library("Credentials", "ControlProtocol", "Wire", "Clockwork", .jwt, .x509, .crypto),
+    library("CatalogueStore", "OTTServer", "ControlProtocol", "Wire", "Clockwork", .sqlite),
+    library(
+        "HTTPEdge", "ControlProtocol", "HLS", "Credentials", "Wire", "Clockwork", .hummingbird, .hummingbirdTLS,
+        .asyncHTTPClient, .nio, .nioPosix, .nioSSL, .logging, .serviceLifecycle),
+    library(
+        "Daemon", "HTTPEdge", "CatalogueStore", "Credentials", "ControlSocket", "ConfigurationFile",
+        "MRPConfiguration", "MediaIO", "OTTServer", "LiveProxy", "ReplicationPoint", "Channels", "Authorization",
+        "ControlProtocol", "HLS", "MPEGTS", "RTP", "LinuxIO", "Wire", "Clockwork", .logging, .serviceLifecycle),
+    program("mrpd", "Daemon", "ConfigurationFile", "MRPConfiguration", .argumentParser, .logging),
+    program(
+        "mrpctl", "ControlSocket", "ConfigurationFile", "MRPConfiguration", "ControlProtocol", "Credentials",
+        "LinuxIO", "Wire", "Clockwork", .argumentParser),
+    program(
+        "mrp-client", "OTTClient", "MediaIO", "HTTPEdge", "ControlProtocol", "LinuxIO", "Wire", "Clockwork",
+        .argumentParser),
+]
+
+let edgeTests: [Target] = [
+    tests("Credentials", "Credentials", "ControlProtocol", "Wire", "Clockwork"),
+    tests("CatalogueStore", "CatalogueStore", "OTTServer", "ControlProtocol", "Wire", "Clockwork"),
+    tests("HTTPEdge", "HTTPEdge", "Credentials", "ControlProtocol", "Wire", "Clockwork"),
+    tests(
+        "Daemon", "Daemon", "HTTPEdge", "Credentials", "CatalogueStore", "MRPConfiguration", "ConfigurationFile",
+        "ControlProtocol", "Wire", "Clockwork"),
+    tests("Namespace", "Lab", "ControlProtocol", "LinuxIO", "Wire", "Clockwork"),
+]
+
+let coreTargets = foundation + protocols + cores + roles + systemBase + shells + routerPrograms + testSupport + coreTests
+
+let coreDependencies: [Package.Dependency] = [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+]
+
+let edgeDependencies: [Package.Dependency] = [
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+]
+
+let package = Package(
+    name: "mrp",
+    dependencies: coreDependencies + (isCoreSlice ? [] : edgeDependencies),
+    targets: coreTargets + (isCoreSlice ? [] : edgePrograms + edgeTests),
+    swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where target.type != .system {
+    target.swiftSettings = [
+        .treatAllWarnings(as: .error),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableExperimentalFeature("Lifetimes"),
+    ]
+}
