@@ -79,15 +79,18 @@ let systemBase: [Target] = [
 let shells: [Target] = [
     library("KernelMulticast", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
     library("Netlink", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
-    library("MediaIO", "LinuxIO", "CSystemShims", "RTP", "MPEGTS", "HLS", "LiveProxy", "OTTClient", "Wire", "Clockwork"),
-    library("ControlSocket", "LinuxIO", "ControlProtocol", "Wire", "Clockwork"),
+    library(
+        "MediaIO", "LinuxIO", "CSystemShims", "RTP", "MPEGTS", "HLS", "LiveProxy", "OTTClient", "Wire", "Clockwork"),
+    library("JSONCoding"),
+    library("ControlSocket", "JSONCoding", "LinuxIO", "ControlProtocol", "Wire", "Clockwork"),
     library("ConfigurationFile", "MRPConfiguration", "Wire", "Clockwork", .yams),
 ]
 
 let routerPrograms: [Target] = [
     library(
-        "RouterDaemon", "KernelMulticast", "Netlink", "ControlSocket", "ConfigurationFile", "MRPConfiguration",
-        "MulticastRouting", "GroupMembership", "PIM", "ControlProtocol", "LinuxIO", "Wire", "Clockwork"),
+        "RouterDaemon", "KernelMulticast", "Netlink", "ControlSocket", "JSONCoding", "ConfigurationFile",
+        "MRPConfiguration", "MulticastRouting", "GroupMembership", "PIM", "ControlProtocol", "LinuxIO", "Wire",
+        "Clockwork"),
     program("mrp-router", "RouterDaemon", "ConfigurationFile", "MRPConfiguration", .argumentParser),
     program("mrp-keeper", "LinuxIO", "KernelMulticast", .argumentParser),
 ]
@@ -102,7 +105,7 @@ let testSupport: [Target] = [
         ], path: "Tests/Support/Simulator"),
     // Namespaces, topologies and child processes; used by the namespace tests and by `scripts/demo`.
     .target(
-        name: "Lab", dependencies: ["LinuxIO", "CSystemShims", "ControlProtocol", "Wire", "Clockwork"],
+        name: "Lab", dependencies: ["JSONCoding", "LinuxIO", "CSystemShims", "ControlProtocol", "Wire", "Clockwork"],
         path: "Tests/Support/Lab"),
     .executableTarget(
         name: "mrp-lab", dependencies: ["Lab", .argumentParser], path: "Tests/Support/mrp-lab"),
@@ -140,7 +143,8 @@ let coreTests: [Target] = [
     tests("LinuxIO", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
     tests("Kernel", "KernelMulticast", "Netlink", "Lab", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
     tests("MediaIO", "MediaIO", "LiveProxy", "OTTClient", "RTP", "MPEGTS", "HLS", "LinuxIO", "Wire", "Clockwork"),
-    tests("ControlSocket", "ControlSocket", "LinuxIO", "ControlProtocol", "Wire", "Clockwork"),
+    tests("JSONCoding", "JSONCoding", "ControlProtocol", "Wire"),
+    tests("ControlSocket", "ControlSocket", "JSONCoding", "LinuxIO", "ControlProtocol", "Wire", "Clockwork"),
     tests("RouterDaemon", "RouterDaemon", "MulticastRouting", "ControlProtocol", "LinuxIO", "Wire", "Clockwork"),
     tests("Simulation", "Simulator", "MulticastRouting", "ControlProtocol", "Wire", "Clockwork"),
     tests("Lab", "Lab", "LinuxIO", "Wire", "Clockwork"),
@@ -148,27 +152,30 @@ let coreTests: [Target] = [
 ]
 
 let edgePrograms: [Target] = [
-    library("Credentials", "ControlProtocol", "Wire", "Clockwork", .jwt, .x509, .crypto),
-    library("CatalogueStore", "OTTServer", "ControlProtocol", "Wire", "Clockwork", .sqlite),
+    library("Credentials", "JSONCoding", "ControlProtocol", "Wire", "Clockwork", .jwt, .x509, .crypto),
+    library("CatalogueStore", "OTTServer", "JSONCoding", "ControlProtocol", "Wire", "Clockwork", .sqlite),
     library(
-        "HTTPEdge", "ControlProtocol", "HLS", "Credentials", "Wire", "Clockwork", .hummingbird, .hummingbirdTLS,
+        "HTTPEdge", "JSONCoding", "ControlProtocol", "HLS", "Credentials", "Wire", "Clockwork", .hummingbird,
+        .hummingbirdTLS,
         .asyncHTTPClient, .nio, .nioPosix, .nioSSL, .logging, .serviceLifecycle),
     library(
-        "Daemon", "HTTPEdge", "CatalogueStore", "Credentials", "ControlSocket", "ConfigurationFile",
+        "Daemon", "HTTPEdge", "CatalogueStore", "Credentials", "ControlSocket", "JSONCoding", "ConfigurationFile",
         "MRPConfiguration", "MediaIO", "OTTServer", "LiveProxy", "ReplicationPoint", "Channels", "Authorization",
         "ControlProtocol", "HLS", "MPEGTS", "RTP", "LinuxIO", "Wire", "Clockwork", .logging, .serviceLifecycle),
     program("mrpd", "Daemon", "ConfigurationFile", "MRPConfiguration", .argumentParser, .logging),
     program(
-        "mrpctl", "ControlSocket", "ConfigurationFile", "MRPConfiguration", "ControlProtocol", "Credentials",
+        "mrpctl", "ControlSocket", "JSONCoding", "ConfigurationFile", "MRPConfiguration", "ControlProtocol",
+        "Credentials",
         "LinuxIO", "Wire", "Clockwork", .argumentParser),
     program(
-        "mrp-client", "OTTClient", "MediaIO", "HTTPEdge", "ControlProtocol", "LinuxIO", "Wire", "Clockwork",
+        "mrp-client", "OTTClient", "MediaIO", "HTTPEdge", "JSONCoding", "ControlProtocol", "LinuxIO", "Wire",
+        "Clockwork",
         .argumentParser),
 ]
 
 let edgeTests: [Target] = [
     tests("Credentials", "Credentials", "ControlProtocol", "Wire", "Clockwork"),
-    tests("CatalogueStore", "CatalogueStore", "OTTServer", "ControlProtocol", "Wire", "Clockwork"),
+    tests("CatalogueStore", "CatalogueStore", "OTTServer", "JSONCoding", "ControlProtocol", "Wire", "Clockwork"),
     tests("HTTPEdge", "HTTPEdge", "Credentials", "ControlProtocol", "Wire", "Clockwork"),
     tests(
         "Daemon", "Daemon", "HTTPEdge", "Credentials", "CatalogueStore", "MRPConfiguration", "ConfigurationFile",
@@ -176,7 +183,8 @@ let edgeTests: [Target] = [
     tests("Namespace", "Lab", "ControlProtocol", "LinuxIO", "Wire", "Clockwork"),
 ]
 
-let coreTargets = foundation + protocols + cores + roles + systemBase + shells + routerPrograms + testSupport + coreTests
+let coreTargets =
+    foundation + protocols + cores + roles + systemBase + shells + routerPrograms + testSupport + coreTests
 
 let coreDependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -13,7 +13,8 @@ package struct IPPrefix: Hashable, Sendable, Comparable, CustomStringConvertible
         case .v6(let v6):
             guard (0...128).contains(length) else { return nil }
             self.address = .v6(
-                IPv6Address(high: v6.high & Self.mask64(min(length, 64)), low: v6.low & Self.mask64(max(length - 64, 0))))
+                IPv6Address(
+                    high: v6.high & Self.mask64(min(length, 64)), low: v6.low & Self.mask64(max(length - 64, 0))))
         }
         self.length = length
     }
@@ -26,7 +27,9 @@ package struct IPPrefix: Hashable, Sendable, Comparable, CustomStringConvertible
         switch parts.count {
         case 1: self.init(address, length: full)
         case 2:
-            guard parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }), let length = Int(parts[1]) else { return nil }
+            guard parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }), let length = Int(parts[1]) else {
+                return nil
+            }
             self.init(address, length: length)
         default: return nil
         }

@@ -44,4 +44,3 @@ extension MACAddress: TextCodable {
     package init?(text: String) { self.init(text) }
     package static var kind: String { "a MAC address such as 02:00:00:00:00:01" }
 }
-

@@ -1,0 +1,58 @@
+import Clockwork
+import Wire
+
+/// "This client may join this channel", as the proxy passes it on: bound to the generation of the resource.
+package struct AuthorizedSubscriber: Codable, Hashable, Sendable {
+    package var subscriber: String
+    package var binding: SubscriberBinding
+    package var channel: ChannelKey
+    package var generation: UInt64
+    package var expires: UnixTime
+
+    package init(
+        subscriber: String, binding: SubscriberBinding, channel: ChannelKey, generation: UInt64, expires: UnixTime
+    ) {
+        self.subscriber = subscriber
+        self.binding = binding
+        self.channel = channel
+        self.generation = generation
+        self.expires = expires
+    }
+}
+
+/// What a proxy feeds one replication point: the channel map, and the authorized subscribers in its prefixes.
+package enum ProxyFeedItem: FeedItem {
+    case channelMap(MulticastResource)
+    case authorized(AuthorizedSubscriber)
+
+    package var key: String {
+        switch self {
+        case .channelMap(let resource): "channel-map/\(resource.channel)"
+        case .authorized(let entry): "authorized/\(entry.channel)/\(entry.subscriber)"
+        }
+    }
+}
+
+/// A replication point's registration with its proxy.
+package struct ReplicationPointRegistration: Codable, Hashable, Sendable {
+    package static let maximumPrefixes = 256
+
+    package var name: String
+    package var prefixes: [IPPrefix]
+    package var httpBase: String?
+
+    package init(name: String, prefixes: [IPPrefix], httpBase: String? = nil) {
+        self.name = name
+        self.prefixes = prefixes
+        self.httpBase = httpBase
+    }
+}
+
+/// A replication point's standing: the proxy feed's position that its router has applied.
+package struct ReplicationPointReport: Codable, Hashable, Sendable {
+    package var position: FeedPosition
+
+    package init(position: FeedPosition) {
+        self.position = position
+    }
+}

@@ -1,0 +1,50 @@
+import Clockwork
+import Wire
+
+/// "Reports of this subscriber for this tree are admitted": the router knows no channels; `label` is for people.
+package struct RouterAuthorization: Codable, Hashable, Sendable {
+    package var subscriber: String
+    package var binding: SubscriberBinding
+    /// A tree without a source admits any source of the group.
+    package var tree: SourceGroup
+    package var expires: UnixTime
+    package var label: String?
+
+    package init(
+        subscriber: String, binding: SubscriberBinding, tree: SourceGroup, expires: UnixTime, label: String? = nil
+    ) {
+        self.subscriber = subscriber
+        self.binding = binding
+        self.tree = tree
+        self.expires = expires
+        self.label = label
+    }
+}
+
+/// What one owner (`live-proxy`, `replication-point`, `operator`) wants of the router on its host.
+package enum RouterFeedItem: FeedItem {
+    case authorization(RouterAuthorization)
+    /// The source of a group that hosts join as (*,G): SSM mapping, and any-source pools.
+    case sourceMapping(group: IPAddress, source: IPAddress)
+    /// The owner sends this tree from this host and wants to hear of the demand for it.
+    case localTree(tree: SourceGroup)
+
+    package var key: String {
+        switch self {
+        case .authorization(let entry): "authorization/\(entry.tree)/\(entry.subscriber)"
+        case .sourceMapping(let group, _): "source-mapping/\(group)"
+        case .localTree(let tree): "local-tree/\(tree)"
+        }
+    }
+}
+
+/// How many ask for a tree at this router.
+package struct TreeDemand: Codable, Hashable, Sendable {
+    package var tree: SourceGroup
+    package var outputPorts: Int
+
+    package init(tree: SourceGroup, outputPorts: Int) {
+        self.tree = tree
+        self.outputPorts = outputPorts
+    }
+}
