@@ -14,9 +14,7 @@ import Testing
     static let bans = [
         Ban(pattern: #"\bDate\(\)|ContinuousClock|SuspendingClock"#, reason: "a core is handed `now`", pureOnly: true),
         Ban(pattern: #"\bTask\b *[({]|Task\.(sleep|detached)"#, reason: "a core starts no task", pureOnly: true),
-        Ban(
-            pattern: #"\.random\(in: [^)]*\)(?<!&self\)|generator\)|&generator\))"#, reason: "chance needs a seed",
-            pureOnly: true),
+        Ban(pattern: #"\.random\(in:(?![^\n]*using:)"#, reason: "chance needs a seed", pureOnly: true),
         Ban(pattern: #"\bprint\("#, reason: "a core has no output", pureOnly: true),
         Ban(pattern: #"\bfatalError\("#, reason: "refuse input, or state the broken promise with `precondition`"),
         Ban(pattern: #"\btry!|\bas!"#, reason: "never trap on what may happen"),

@@ -50,11 +50,11 @@ package struct MetroTopology {
     package func replicationPoint(_ name: String) -> Node { name == "rp1" ? rp1 : rp2 }
 
     private func connect() throws {
-        try lab.link(.init(ott, "up", "10.0.1.2/24"), .init(core1, "ott", "10.0.1.1/24"))
-        try lab.link(.init(core1, "proxy", "10.0.2.1/24"), .init(proxy, "up", "10.0.2.2/24"))
-        try lab.link(.init(proxy, "down", "10.0.3.1/24"), .init(core2, "proxy", "10.0.3.2/24"))
-        try lab.link(.init(core2, "rp1", "10.0.4.1/24"), .init(rp1, "up", "10.0.4.2/24"))
-        try lab.link(.init(core2, "rp2", "10.0.5.1/24"), .init(rp2, "up", "10.0.5.2/24"))
+        try lab.link(.init(ott, "uplink", "10.0.1.2/24"), .init(core1, "ott", "10.0.1.1/24"))
+        try lab.link(.init(core1, "proxy", "10.0.2.1/24"), .init(proxy, "uplink", "10.0.2.2/24"))
+        try lab.link(.init(proxy, "downlink", "10.0.3.1/24"), .init(core2, "proxy", "10.0.3.2/24"))
+        try lab.link(.init(core2, "rp1", "10.0.4.1/24"), .init(rp1, "uplink", "10.0.4.2/24"))
+        try lab.link(.init(core2, "rp2", "10.0.5.1/24"), .init(rp2, "uplink", "10.0.5.2/24"))
         for viewer in Self.viewers {
             let host = try lab.node(viewer.name)
             try lab.link(
