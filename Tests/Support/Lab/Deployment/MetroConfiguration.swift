@@ -1,0 +1,112 @@
+/// The configuration files of the metro deployment.
+extension MetroDeployment {
+    func configureServer() throws {
+        let tls = try credentials.issue(role: "ott-server", node: "ott", addresses: [MetroTopology.serverAddress])
+        let renditions = LiveLadder.rungs.map { rung in
+            """
+                      - name: \(rung.name)
+                        width: \(rung.width)
+                        height: \(rung.height)
+                        bandwidth: \(rung.bitRate + 100_000)
+                        url: http://\(MetroTopology.serverAddress):8080/content/\(Self.channel)/\(rung.name).m3u8
+            """
+        }
+        _ = try metro.ott.write(
+            "mrp.yaml",
+            """
+            node: ott
+            \(tls)
+            ott-server:
+              client-address: 0.0.0.0:8080
+              node-address: 0.0.0.0:8443
+              control-socket: \(metro.ott.path("ott-server.sock"))
+              database: \(metro.ott.path("ott-server.sqlite"))
+              content: \(content)
+              tokens:
+                public-key: \(credentials.tokenPublicKey)
+              channels:
+                - channel: \(Self.channel)
+                  title: News
+                  renditions:
+            \(renditions.joined(separator: "\n"))
+
+            """)
+    }
+
+    func configureProxy() throws {
+        let tls = try credentials.issue(
+            role: "live-proxy", node: "proxy",
+            addresses: [MetroTopology.proxyAddress, MetroTopology.proxyDownstreamAddress])
+        _ = try metro.proxy.write(
+            "mrp.yaml",
+            """
+            node: proxy
+            \(tls)
+            \(router(
+                metro.proxy,
+                interfaces: """
+                    downlink: { pim: { hello-interval: 5s } }
+                        mrp-source: { source: \(MetroTopology.mediaSource)/32 }
+                    """))
+            live-proxy:
+              ott-servers: [ "https://\(MetroTopology.serverAddress):8443" ]
+              node-address: 0.0.0.0:8444
+              address: \(MetroTopology.proxyAddress)
+              prefixes: [ 10.1.0.0/16, 10.2.0.0/16 ]
+              router-socket: \(metro.proxy.path("router.sock"))
+              control-socket: \(metro.proxy.path("live-proxy.sock"))
+              state: \(metro.proxy.path("state"))
+              source: { interface: mrp-source, address: \(MetroTopology.mediaSource) }
+              linger: 2s
+              pools:
+                - { name: default, layout: group-per-rendition, addressing: source-specific, groups: 232.1.0.0/16, first-port: 5000 }
+
+            """)
+    }
+
+    func configureCore() throws {
+        _ = try metro.core2.write(
+            "mrp.yaml",
+            """
+            node: core2
+            \(router(
+                metro.core2,
+                interfaces: """
+                    proxy: { pim: { hello-interval: 5s } }
+                        rp1: { pim: { hello-interval: 5s } }
+                        rp2: { pim: { hello-interval: 5s } }
+                    """))
+
+            """)
+    }
+
+    func configureReplicationPoint(_ node: Node, number: Int) throws {
+        let tls = try credentials.issue(
+            role: "replication-point", node: node.name, addresses: ["10.0.\(3 + number).2"])
+        let ports = MetroTopology.viewers.filter { $0.replicationPoint == node.name }.map(\.port)
+        let viewers = ports.map { "    \($0): { igmp: { version: 3 } }" }.joined(separator: "\n")
+        _ = try node.write(
+            "mrp.yaml",
+            """
+            node: \(node.name)
+            \(tls)
+            \(router(node, interfaces: "uplink: { pim: { hello-interval: 5s } }\n\(viewers)"))
+            replication-point:
+              live-proxy: https://\(MetroTopology.proxyDownstreamAddress):8444
+              prefixes: [ 10.\(number).0.0/16 ]
+              router-socket: \(node.path("router.sock"))
+              control-socket: \(node.path("replication-point.sock"))
+
+            """)
+    }
+
+    private func router(_ node: Node, interfaces: String) -> String {
+        """
+        router:
+          control-socket: \(node.path("router.sock"))
+          keeper-socket: \(node.path("keeper.sock"))
+          interfaces:
+            \(interfaces)
+        """
+    }
+}

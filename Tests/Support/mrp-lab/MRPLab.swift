@@ -1,0 +1,9 @@
+import ArgumentParser
+
+/// Runs the demos; started by `scripts/demo` inside a sandbox.
+@main
+struct MRPLab: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mrp-lab", abstract: "Networks of namespaces for demos.",
+        subcommands: [MulticastDemoCommand.self, ReceiveCommand.self])
+}
