@@ -107,6 +107,8 @@ let testSupport: [Target] = [
     .target(
         name: "Lab", dependencies: ["JSONCoding", "LinuxIO", "CSystemShims", "ControlProtocol", "Wire", "Clockwork"],
         path: "Tests/Support/Lab"),
+    .executableTarget(
+        name: "mrp-lab", dependencies: ["Lab", .argumentParser], path: "Tests/Support/mrp-lab"),
     // Delay, reordering, duplicates and loss on a tun link, with a seed.
     .executableTarget(
         name: "mrp-impair", dependencies: ["LinuxIO", "CSystemShims", "Wire", "Clockwork", .argumentParser],
