@@ -41,6 +41,11 @@ int mrp_unix_connect(int fd, const char *path) {
     return connect(fd, (struct sockaddr *)&address, length) < 0 ? -errno : 0;
 }
 
+int mrp_accept(int fd) {
+    int accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    return accepted < 0 ? -errno : accepted;
+}
+
 ssize_t mrp_send_descriptors(int fd, const void *bytes, size_t length, const int *descriptors, uint32_t count) {
     if (count > most_descriptors) return -E2BIG;
     struct iovec vector = {.iov_base = (void *)bytes, .iov_len = length};

@@ -64,6 +64,7 @@ int mrp_send_batch_flush(struct mrp_send_batch *batch, int fd, uint32_t first, u
 // Unix sockets. A path that starts with '@' names an abstract socket.
 int mrp_unix_bind(int fd, const char *path);
 int mrp_unix_connect(int fd, const char *path);
+int mrp_accept(int fd);  // the new descriptor is non-blocking and close-on-exec
 ssize_t mrp_send_descriptors(int fd, const void *bytes, size_t length, const int *descriptors, uint32_t count);
 // Received descriptors are close-on-exec; those beyond `capacity` are closed and `*count` tells how many came in.
 ssize_t mrp_receive_descriptors(
