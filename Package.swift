@@ -48,7 +48,7 @@ let protocols: [Target] = [
     library("MPEGTS", "Wire", "Clockwork"),
     library("HLS", "Wire", "Clockwork"),
     library("ControlProtocol", "Wire", "Clockwork"),
-    library("MRPConfiguration", "Wire", "Clockwork"),
+    library("MRPConfiguration", "ControlProtocol", "Wire", "Clockwork"),
 ]
 
 let cores: [Target] = [
@@ -132,7 +132,7 @@ let coreTests: [Target] = [
     tests("MPEGTS", "MPEGTS", "Wire", "Clockwork"),
     tests("HLS", "HLS", "Wire", "Clockwork"),
     tests("ControlProtocol", "ControlProtocol", "Wire", "Clockwork"),
-    tests("MRPConfiguration", "MRPConfiguration", "ConfigurationFile", "Wire", "Clockwork"),
+    tests("MRPConfiguration", "MRPConfiguration", "ConfigurationFile", "ControlProtocol", "Wire", "Clockwork"),
     tests("MulticastRouting", "MulticastRouting", "GroupMembership", "PIM", "ControlProtocol", "Wire", "Clockwork"),
     tests("Channels", "Channels", "ControlProtocol", "Wire", "Clockwork"),
     tests("Authorization", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
