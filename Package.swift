@@ -84,6 +84,8 @@ let shells: [Target] = [
     library("JSONCoding"),
     library("ControlSocket", "JSONCoding", "LinuxIO", "ControlProtocol", "Wire", "Clockwork"),
     library("ConfigurationFile", "MRPConfiguration", "Wire", "Clockwork", .yams),
+    // What `mrpctl` prints: tables, explanations, exit codes. A library, so that it is tested without the edge.
+    library("OperatorConsole", "JSONCoding", "ControlSocket", "ControlProtocol", "LinuxIO", "Wire", "Clockwork"),
 ]
 
 let routerPrograms: [Target] = [
@@ -145,6 +147,7 @@ let coreTests: [Target] = [
     tests("MediaIO", "MediaIO", "LiveProxy", "OTTClient", "RTP", "MPEGTS", "HLS", "LinuxIO", "Wire", "Clockwork"),
     tests("JSONCoding", "JSONCoding", "ControlProtocol", "Wire"),
     tests("ControlSocket", "ControlSocket", "JSONCoding", "LinuxIO", "ControlProtocol", "Wire", "Clockwork"),
+    tests("OperatorConsole", "OperatorConsole", "ControlSocket", "JSONCoding", "ControlProtocol", "Wire", "Clockwork"),
     tests("RouterDaemon", "RouterDaemon", "MulticastRouting", "ControlProtocol", "LinuxIO", "Wire", "Clockwork"),
     tests("Simulation", "Simulator", "MulticastRouting", "ControlProtocol", "Wire", "Clockwork"),
     tests("Lab", "Lab", "LinuxIO", "Wire", "Clockwork"),
@@ -164,7 +167,7 @@ let edgePrograms: [Target] = [
         "ControlProtocol", "HLS", "MPEGTS", "RTP", "LinuxIO", "Wire", "Clockwork", .logging, .serviceLifecycle),
     program("mrpd", "Daemon", "ConfigurationFile", "MRPConfiguration", .argumentParser, .logging),
     program(
-        "mrpctl", "ControlSocket", "JSONCoding", "ConfigurationFile", "MRPConfiguration", "ControlProtocol",
+        "mrpctl", "OperatorConsole", "ControlSocket", "JSONCoding", "ConfigurationFile", "MRPConfiguration", "ControlProtocol",
         "Credentials",
         "LinuxIO", "Wire", "Clockwork", .argumentParser),
     program(

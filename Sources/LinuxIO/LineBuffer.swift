@@ -15,7 +15,7 @@ package enum LineError: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// Cuts a stream of bytes into lines; holds at most one unfinished line of `lengthLimit` bytes.
 package struct LineBuffer: Sendable {
-    package let lengthLimit: Int
+    package var lengthLimit: Int
     private var bytes: [UInt8] = []
     private var start = 0
     private var scanned = 0
@@ -62,9 +62,9 @@ package struct OutputQueue: Sendable {
     package var count: Int { bytes.count - start }
     package var isEmpty: Bool { count == 0 }
 
-    /// Takes all of `added` or nothing.
+    /// Takes all of `added` or nothing; with nothing else waiting it takes any length.
     package mutating func append(_ added: [UInt8]) throws(LineError) {
-        guard count + added.count <= limit else { throw .outputQueueFull(limit: limit) }
+        guard isEmpty || count + added.count <= limit else { throw .outputQueueFull(limit: limit) }
         bytes.append(contentsOf: added)
     }
 

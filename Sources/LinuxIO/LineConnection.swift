@@ -52,6 +52,13 @@ package final class LineConnection {
     }
 
     package var isOpen: Bool { token != nil }
+
+    /// The longest line taken from now on.
+    package var lineLengthLimit: Int {
+        get { input.lengthLimit }
+        set { input.lengthLimit = newValue }
+    }
+
     package var queuedOutput: Int { output.count }
 
     /// Queues `line` and its newline, and writes what the other side takes now. A line must not hold a newline.

@@ -1,0 +1,120 @@
+/// What `mrpctl` sends to a role of `mrpd`, one JSON object a line; the framing is the router socket's.
+package struct RoleRequest: Codable, Hashable, Sendable {
+    package enum Body: Codable, Hashable, Sendable {
+        /// Answered by `document`: the role's name and the topics and commands it knows.
+        case describe
+        /// Answered by `document`; see `RoleTopic`.
+        case show(topic: String)
+        /// Answered by `event` lines until the connection closes.
+        case watch(topics: [String])
+        /// Answered by `document` or `done`; `arguments` is the JSON text of the command's own argument type.
+        case command(name: String, arguments: String)
+        /// Answered by `document` with a `RoleExplanation` of the steps this role can see.
+        case explain(subscriber: String, channel: ChannelKey)
+    }
+
+    /// Chosen by the requester; answers repeat it.
+    package var id: UInt64
+    package var body: Body
+
+    package init(id: UInt64, body: Body) {
+        self.id = id
+        self.body = body
+    }
+}
+
+/// What a role answers, one JSON object a line. Documents and events are JSON text of the role's own types.
+package struct RoleReply: Codable, Hashable, Sendable {
+    package enum Body: Codable, Hashable, Sendable {
+        case done
+        case document(json: String)
+        case event(json: String)
+        case problem(Problem)
+    }
+
+    package var id: UInt64
+    package var body: Body
+
+    package init(id: UInt64, body: Body) {
+        self.id = id
+        self.body = body
+    }
+}
+
+/// The answer to `describe`.
+package struct RoleDescription: Codable, Hashable, Sendable {
+    /// `ott-server`, `live-proxy` or `replication-point`.
+    package var role: String
+    /// The node's name in the configuration.
+    package var node: String
+    package var topics: [String]
+    package var commands: [String]
+
+    package init(role: String, node: String, topics: [String], commands: [String]) {
+        self.role = role
+        self.node = node
+        self.topics = topics
+        self.commands = commands
+    }
+}
+
+/// What roles show; the router's topics are named in `RouterRequest`.
+package enum RoleTopic: String, CaseIterable, Sendable {
+    /// `ChannelsDocument`: catalogue, allocation and channel map as this role knows them.
+    case channels
+    /// `SubscribersDocument`: subscribers and what they may watch, or who is authorized.
+    case subscribers
+    /// `SessionsDocument`: registrations, ingests and followers.
+    case sessions
+    /// `FeedsDocument`: each feed published or followed, and how far the other end has applied it.
+    case feeds
+    /// `RoleCountersDocument`
+    case counters
+}
+
+/// The commands of a role and their arguments.
+package enum RoleCommand: String, CaseIterable, Sendable {
+    /// `ChannelArguments`; pre-allocates (DESIGN flow 6).
+    case channelAllocate = "channel-allocate"
+    /// `SubscriberArguments`
+    case subscriberAdd = "subscriber-add"
+    /// `SubscriberArguments`, of which only the name counts.
+    case subscriberRemove = "subscriber-remove"
+    /// `EntitlementArguments`
+    case entitle
+    /// `EntitlementArguments`
+    case revoke
+}
+
+/// Names a channel, and for an allocation the proxy that is to allocate (all proxies when absent).
+package struct ChannelArguments: Codable, Hashable, Sendable {
+    package var channel: ChannelKey
+    package var proxy: String?
+
+    package init(channel: ChannelKey, proxy: String? = nil) {
+        self.channel = channel
+        self.proxy = proxy
+    }
+}
+
+/// Names a subscriber, and where its device is as far as known.
+package struct SubscriberArguments: Codable, Hashable, Sendable {
+    package var subscriber: String
+    package var binding: SubscriberBinding
+
+    package init(subscriber: String, binding: SubscriberBinding = SubscriberBinding(addresses: [])) {
+        self.subscriber = subscriber
+        self.binding = binding
+    }
+}
+
+/// Says whether a subscriber may watch a channel.
+package struct EntitlementArguments: Codable, Hashable, Sendable {
+    package var subscriber: String
+    package var channel: ChannelKey
+
+    package init(subscriber: String, channel: ChannelKey) {
+        self.subscriber = subscriber
+        self.channel = channel
+    }
+}

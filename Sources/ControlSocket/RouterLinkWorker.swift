@@ -1,0 +1,141 @@
+import Clockwork
+import ControlProtocol
+import LinuxIO
+import Synchronization
+
+/// The thread side of a `RouterLink`.
+final class RouterLinkWorker {
+    private enum State {
+        case waiting
+        /// `own` was sent.
+        case claiming
+        /// The router has accepted us; nothing but a snapshot may follow.
+        case needsSnapshot
+        case feeding
+    }
+
+    private static let ownRequest: UInt64 = 1
+
+    private let path: String
+    private let owner: String
+    private let limits: ControlLimits
+    private let loop: EventLoop
+    private let overflow: LinkOverflow
+    private let handler: (RouterLinkEvent) -> Void
+    private var state = State.waiting
+    private var connection: LineConnection?
+    private var pause = RouterLink.firstPause
+    private var reconnect: EventLoop.Timer?
+    private var nextRequest = ownRequest
+
+    init(
+        path: String, owner: String, limits: ControlLimits, loop: EventLoop, overflow: LinkOverflow,
+        handler: @escaping (RouterLinkEvent) -> Void
+    ) {
+        self.path = path
+        self.owner = owner
+        self.limits = limits
+        self.loop = loop
+        self.overflow = overflow
+        self.handler = handler
+    }
+
+    func run() {
+        reconnect = loop.makeTimer { [unowned self] _ in connect() }
+        loop.beforeWaiting { [unowned self] in
+            guard overflow.isFull.exchange(false, ordering: .acquiring), state == .feeding else { return }
+            state = .needsSnapshot
+            handler(.wantsSnapshot)
+        }
+        connect()
+        do throws(SystemError) {
+            try loop.run()
+        } catch {
+            handler(.disconnected(reason: error.description))
+        }
+        connection?.close()
+    }
+
+    func send(_ message: FeedMessage<RouterFeedItem>) {
+        switch (state, message) {
+        case (.needsSnapshot, .snapshot): state = .feeding
+        case (.feeding, _): break
+        case (.waiting, _), (.claiming, _), (.needsSnapshot, _): return
+        }
+        request(.feed(message: message))
+    }
+
+    private func connect() {
+        do throws(SystemError) {
+            connection = try LineConnection(
+                UnixSocket.connect(to: path), on: loop, limits: limits.forClient
+            ) { [unowned self] _, event in
+                switch event {
+                case .line(let line): receive(line)
+                case .closed(let reason): ended(reason)
+                }
+            }
+            state = .claiming
+            request(.own(owner: owner))
+        } catch {
+            connection = nil
+            retry(reason: "\(path): \(error)")
+        }
+    }
+
+    private func request(_ body: RouterRequest.Body) {
+        do {
+            try connection?.send(LineCoding.encode(RouterRequest(id: nextRequest, body: body)))
+            nextRequest += 1
+        } catch {
+            // The router does not read: what waits is worthless by now, a snapshot later says it all.
+            connection?.close()
+        }
+    }
+
+    private func receive(_ line: [UInt8]) {
+        do throws(ControlSocketError) {
+            let reply = try LineCoding.decode(RouterReply.self, from: line)
+            switch reply.body {
+            case .done: claimed()
+            case .applied(let position):
+                pause = RouterLink.firstPause
+                handler(.applied(position))
+            case .demand(let trees): handler(.demand(trees))
+            case .problem(let problem): refused(problem)
+            case .document, .event: break
+            }
+        } catch {
+            // Not our router: another attempt may find it.
+            connection?.close()
+        }
+    }
+
+    private func claimed() {
+        guard state == .claiming else { return }
+        state = .needsSnapshot
+        handler(.wantsSnapshot)
+    }
+
+    /// Whatever was refused, the way back is a new claim and a snapshot; the pause keeps a router that refuses the
+    /// snapshot too from being asked in a circle.
+    private func refused(_ problem: Problem) {
+        handler(.refused(problem))
+        connection?.close()
+    }
+
+    private func ended(_ reason: LineConnection.CloseReason) {
+        connection = nil
+        nextRequest = Self.ownRequest
+        guard state != .waiting else { return }
+        retry(reason: "\(path): \(reason)")
+    }
+
+    private func retry(reason: String) {
+        state = .waiting
+        handler(.disconnected(reason: reason))
+        guard let reconnect else { return }
+        loop.setDeadline(reconnect, MonotonicClock.now() + pause)
+        pause = min(pause * 2, RouterLink.longestPause)
+    }
+}
