@@ -51,4 +51,24 @@ struct LabTests {
         child.stop()
         #expect(!child.isRunning)
     }
+
+    @Test func `an impaired link delays, repeats and loses frames`() throws {
+        let lab = try Lab("bad")
+        defer { lab.tearDown() }
+        let near = try lab.node("a")
+        let far = try lab.node("b")
+        let relay = try lab.impairedLink(
+            "line", .init(near, "eth0", "10.9.0.1/24"), .init(far, "eth0", "10.9.0.2/24"), seed: 3,
+            options: ["--delay", "20", "--duplicates", "30", "--loss", "10"])
+        let report = try runCommand(
+            near.inside(["ping", "-c", "50", "-i", "0.02", "-W", "1", "10.9.0.2"])
+        ).output
+        #expect(report.contains("DUP!"))
+        let fastest = try #require(report.split(separator: "\n").last { $0.contains("min/avg") })
+        let minimum = try #require(Double(fastest.split(separator: "=")[1].split(separator: "/")[0].dropFirst()))
+        #expect(minimum >= 40, "round trip over twice 20 ms took \(minimum) ms")
+        relay.send(signal: 15)
+        #expect(relay.waitForExit(within: .seconds(3)))
+        #expect(relay.log.contains("lost") && !relay.log.contains("lost 0,"))
+    }
 }
