@@ -10,11 +10,11 @@ package struct PIMCounters: Sendable, Equatable {
     package init() {}
 
     /// How many packets or entries were refused for `reason`.
-    package subscript(reason: PIMError) -> UInt64 { refused[reason.rawValue] }
+    package subscript(reason reason: PIMError) -> UInt64 { refused[reason.rawValue] }
 
     /// Every reason that occurred, in the order of `PIMError`.
     package var refusals: [(reason: PIMError, count: UInt64)] {
-        PIMError.allCases.filter { self[$0] > 0 }.map { ($0, self[$0]) }
+        PIMError.allCases.filter { self[reason: $0] > 0 }.map { ($0, self[reason: $0]) }
     }
 
     mutating func refuse(_ reason: PIMError) {
