@@ -122,7 +122,7 @@ let testSupport: [Target] = [
         dependencies: [
             "RouterDaemon", "MulticastRouting", "GroupMembership", "PIM", "KernelMulticast", "Netlink", "MediaIO",
             "LiveProxy", "RTP", "MPEGTS", "LinuxIO", "CSystemShims", "Wire", "Clockwork", .argumentParser,
-        ], path: "Tests/Support/mrp-bench"),
+        ], path: "Tests/Support/mrp-bench", exclude: ["baseline"]),
 ]
 
 let coreTests: [Target] = [
@@ -167,7 +167,8 @@ let edgePrograms: [Target] = [
         "ControlProtocol", "HLS", "MPEGTS", "RTP", "LinuxIO", "Wire", "Clockwork", .logging, .serviceLifecycle),
     program("mrpd", "Daemon", "ConfigurationFile", "MRPConfiguration", .argumentParser, .logging),
     program(
-        "mrpctl", "OperatorConsole", "ControlSocket", "JSONCoding", "ConfigurationFile", "MRPConfiguration", "ControlProtocol",
+        "mrpctl", "OperatorConsole", "ControlSocket", "JSONCoding", "ConfigurationFile", "MRPConfiguration",
+        "ControlProtocol",
         "Credentials",
         "LinuxIO", "Wire", "Clockwork", .argumentParser),
     program(
