@@ -4,5 +4,6 @@
 // order. The structs are plain data that this package owns; no type of a C library crosses into Swift.
 #pragma once
 
-#include "mrp_socket.h"
+#include "mrp_mroute.h"
 #include "mrp_process.h"
+#include "mrp_socket.h"

@@ -51,6 +51,15 @@ package struct FileDescriptor: ~Copyable, Sendable {
         return bytes
     }
 
+    /// Waits for something to read, or for the other side's end; throws ETIMEDOUT. For the few exchanges that happen
+    /// before a loop runs.
+    package borrowing func waitUntilReadable(milliseconds: CInt) throws(SystemError) {
+        var request = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
+        guard try systemCall("poll", { poll(&request, 1, milliseconds) }) > 0 else {
+            throw SystemError(call: "poll", errno: ETIMEDOUT)
+        }
+    }
+
     /// Writes what the kernel takes now and says how much that was. A socket or pipe without a reader throws EPIPE:
     /// programs ignore SIGPIPE (`Privileges.ignoreBrokenPipes`).
     package borrowing func write(_ bytes: ArraySlice<UInt8>) throws(SystemError) -> Int {
