@@ -5,16 +5,16 @@ import Wire
 package struct PIMConfiguration: Sendable, Equatable {
     /// `hello-interval`: between periodic Hellos.
     package var helloInterval: Duration = .seconds(30)
-    /// `hello-holdtime`: how long neighbours keep us after a Hello; whole seconds, 1…65534.
-    package var helloHoldtime: Duration = .seconds(105)
+    /// `hello-holdtime`: how long neighbours keep us after a Hello; whole seconds, 1…65534. Nil means 3.5 intervals.
+    package var helloHoldtime: Duration?
     /// The first Hello, and one that answers a new neighbour, waits a random time up to this.
     package var triggeredHelloDelay: Duration = .seconds(5)
     /// `dr-priority`: the highest on a link becomes its designated router.
     package var drPriority: UInt32 = 1
     /// `jp-interval` (t_periodic): between refreshes of a join.
     package var joinPruneInterval: Duration = .seconds(60)
-    /// `jp-holdtime`: how long the upstream neighbour keeps a join; whole seconds, 1…65534.
-    package var joinPruneHoldtime: Duration = .seconds(210)
+    /// `jp-holdtime`: how long the upstream neighbour keeps a join; whole seconds, 1…65534. Nil means 3.5 intervals.
+    package var joinPruneHoldtime: Duration?
     /// `propagation-delay`: at most 32767 ms.
     package var propagationDelay: Duration = .milliseconds(500)
     /// `override-interval`: within this time a router that still wants a pruned tree says so; at most 65535 ms.
@@ -31,11 +31,18 @@ package struct PIMConfiguration: Sendable, Equatable {
     package var mtu = 1500
 
     package init() {}
+
+    var helloHoldtimeField: UInt16 { Self.holdtimeField(helloHoldtime, interval: helloInterval) }
+    var joinPruneHoldtimeField: UInt16 { Self.holdtimeField(joinPruneHoldtime, interval: joinPruneInterval) }
+
+    /// Whole seconds; the number that means "forever" is never sent.
+    private static func holdtimeField(_ holdtime: Duration?, interval: Duration) -> UInt16 {
+        let milliseconds = holdtime?.milliseconds ?? interval.milliseconds / 2 * 7
+        return UInt16(clamping: max(1, min(milliseconds / 1000, 0xFFFE)))
+    }
 }
 
 extension Duration {
-    /// Whole seconds for a holdtime field; the number that means "forever" is never sent.
-    var holdtimeField: UInt16 { UInt16(clamping: max(1, min(milliseconds / 1000, 0xFFFE))) }
-
+    /// For a field of 16 bits.
     var millisecondsField: UInt16 { UInt16(clamping: milliseconds) }
 }

@@ -84,6 +84,18 @@ import Wire
         #expect(subject.take().contains(.neighborDown(link, "10.2.0.2")))
     }
 
+    @Test func `a holdtime that is not configured is three and a half intervals`() throws {
+        var subject = RouterUnderTest()
+        subject.add {
+            $0.helloInterval = .seconds(4)
+            $0.joinPruneInterval = .seconds(20)
+        }
+        #expect(subject.takeMessages().first?.helloBody?.holdtime == 14)
+        subject.hear(hello())
+        subject.want(tree(1))
+        #expect(subject.takeJoinPrunes().first?.holdtime == 70)
+    }
+
     @Test func `configured times beyond their fields are sent as the most a field holds`() throws {
         var subject = RouterUnderTest()
         subject.add {
