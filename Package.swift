@@ -12,13 +12,11 @@ extension Target.Dependency {
     static let logging = product(name: "Logging", package: "swift-log")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let x509 = product(name: "X509", package: "swift-certificates")
-    static let asn1 = product(name: "SwiftASN1", package: "swift-asn1")
     static let jwt = product(name: "JWTKit", package: "jwt-kit")
     static let sqlite = product(name: "GRDB", package: "GRDB.swift")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
     static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
-    static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let nio = product(name: "NIOCore", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -99,6 +97,15 @@ let routerPrograms: [Target] = [
     program("mrp-keeper", "LinuxIO", "KernelMulticast", .argumentParser),
 ]
 
+/// The core slice's `mrpctl` has everything but the commands that make tokens and certificates.
+let operatorsTool: Target = .executableTarget(
+    name: "mrpctl",
+    dependencies: [
+        "OperatorConsole", "ControlSocket", "JSONCoding", "ConfigurationFile", "MRPConfiguration", "ControlProtocol",
+        "LinuxIO", "Wire", "Clockwork", .argumentParser,
+    ] + (isCoreSlice ? [] : ["Credentials"]),
+    exclude: isCoreSlice ? ["Credentials"] : [])
+
 let testSupport: [Target] = [
     // The simulated kernel, hosts and links around the pure cores.
     .target(
@@ -157,24 +164,17 @@ let coreTests: [Target] = [
 ]
 
 let edgePrograms: [Target] = [
-    library(
-        "Credentials", "Authorization", "JSONCoding", "ControlProtocol", "Wire", "Clockwork", .jwt, .x509,
-        .asn1, .crypto),
+    library("Credentials", "JSONCoding", "ControlProtocol", "Wire", "Clockwork", .jwt, .x509, .crypto),
     library("CatalogueStore", "OTTServer", "JSONCoding", "ControlProtocol", "Wire", "Clockwork", .sqlite),
     library(
         "HTTPEdge", "JSONCoding", "ControlProtocol", "HLS", "Credentials", "Wire", "Clockwork", .hummingbird,
         .hummingbirdTLS,
-        .httpTypes, .asyncHTTPClient, .nio, .nioPosix, .nioSSL, .logging, .serviceLifecycle),
+        .asyncHTTPClient, .nio, .nioPosix, .nioSSL, .logging, .serviceLifecycle),
     library(
         "Daemon", "HTTPEdge", "CatalogueStore", "Credentials", "ControlSocket", "JSONCoding", "ConfigurationFile",
         "MRPConfiguration", "MediaIO", "OTTServer", "LiveProxy", "ReplicationPoint", "Channels", "Authorization",
         "ControlProtocol", "HLS", "MPEGTS", "RTP", "LinuxIO", "Wire", "Clockwork", .logging, .serviceLifecycle),
     program("mrpd", "Daemon", "ConfigurationFile", "MRPConfiguration", .argumentParser, .logging),
-    program(
-        "mrpctl", "OperatorConsole", "ControlSocket", "JSONCoding", "ConfigurationFile", "MRPConfiguration",
-        "ControlProtocol",
-        "Credentials",
-        "LinuxIO", "Wire", "Clockwork", .argumentParser),
     program(
         "mrp-client", "OTTClient", "MediaIO", "HTTPEdge", "JSONCoding", "ControlProtocol", "LinuxIO", "Wire",
         "Clockwork",
@@ -184,9 +184,7 @@ let edgePrograms: [Target] = [
 let edgeTests: [Target] = [
     tests("Credentials", "Credentials", "ControlProtocol", "Wire", "Clockwork"),
     tests("CatalogueStore", "CatalogueStore", "OTTServer", "JSONCoding", "ControlProtocol", "Wire", "Clockwork"),
-    tests(
-        "HTTPEdge", "HTTPEdge", "Credentials", "JSONCoding", "ControlProtocol", "Wire", "Clockwork", .hummingbird,
-        .httpTypes, .asyncHTTPClient, .nio, .logging),
+    tests("HTTPEdge", "HTTPEdge", "Credentials", "ControlProtocol", "Wire", "Clockwork"),
     tests(
         "Daemon", "Daemon", "HTTPEdge", "Credentials", "CatalogueStore", "MRPConfiguration", "ConfigurationFile",
         "ControlProtocol", "Wire", "Clockwork"),
@@ -194,7 +192,8 @@ let edgeTests: [Target] = [
 ]
 
 let coreTargets =
-    foundation + protocols + cores + roles + systemBase + shells + routerPrograms + testSupport + coreTests
+    foundation + protocols + cores + roles + systemBase + shells + routerPrograms + [operatorsTool] + testSupport
+    + coreTests
 
 let coreDependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -205,8 +204,6 @@ let edgeDependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
-    .package(url: "https://github.com/apple/swift-asn1", from: "1.0.0"),
-    .package(url: "https://github.com/apple/swift-http-types", from: "1.0.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
@@ -231,3 +228,5 @@ for target in package.targets where target.type != .system {
         .enableExperimentalFeature("Lifetimes"),
     ]
 }
+
+if !isCoreSlice { operatorsTool.swiftSettings?.append(.define("MRP_EDGE")) }

@@ -1,1 +1,5 @@
-print("not started")
+import Glibc
+import LinuxIO
+
+Privileges.ignoreBrokenPipes()
+exit(Mrpctl.run(Array(CommandLine.arguments.dropFirst())))

@@ -144,7 +144,7 @@ private final class FakeRouter: Sendable {
         case .feed(let message) where message.position.revision == refuses:
             return [.problem(Problem(code: "unlucky", status: 400, title: "No.", detail: "Not this one."))]
         case .feed(let message): return [.applied(position: message.position)]
-        case .show, .watch, .explain: return [.done]
+        case .describe, .show, .watch, .explain: return [.done]
         }
     }
 

@@ -3,10 +3,10 @@ package struct ChannelsDocument: Codable, Hashable, Sendable {
     package static let schemaName = "mrp.channels/1"
 
     package var schema = ChannelsDocument.schemaName
-    package var role: String
+    package var role: Element
     package var channels: [ChannelRow]
 
-    package init(role: String, channels: [ChannelRow]) {
+    package init(role: Element, channels: [ChannelRow]) {
         self.role = role
         self.channels = channels
     }
@@ -17,10 +17,10 @@ package struct SubscribersDocument: Codable, Hashable, Sendable {
     package static let schemaName = "mrp.subscribers/1"
 
     package var schema = SubscribersDocument.schemaName
-    package var role: String
+    package var role: Element
     package var subscribers: [SubscriberRow]
 
-    package init(role: String, subscribers: [SubscriberRow]) {
+    package init(role: Element, subscribers: [SubscriberRow]) {
         self.role = role
         self.subscribers = subscribers
     }
@@ -31,10 +31,10 @@ package struct SessionsDocument: Codable, Hashable, Sendable {
     package static let schemaName = "mrp.sessions/1"
 
     package var schema = SessionsDocument.schemaName
-    package var role: String
+    package var role: Element
     package var sessions: [SessionRow]
 
-    package init(role: String, sessions: [SessionRow]) {
+    package init(role: Element, sessions: [SessionRow]) {
         self.role = role
         self.sessions = sessions
     }
@@ -45,10 +45,10 @@ package struct FeedsDocument: Codable, Hashable, Sendable {
     package static let schemaName = "mrp.feeds/1"
 
     package var schema = FeedsDocument.schemaName
-    package var role: String
+    package var role: Element
     package var feeds: [FeedRow]
 
-    package init(role: String, feeds: [FeedRow]) {
+    package init(role: Element, feeds: [FeedRow]) {
         self.role = role
         self.feeds = feeds
     }
@@ -59,10 +59,10 @@ package struct RoleCountersDocument: Codable, Hashable, Sendable {
     package static let schemaName = "mrp.role-counters/1"
 
     package var schema = RoleCountersDocument.schemaName
-    package var role: String
+    package var role: Element
     package var counters: [NamedCount]
 
-    package init(role: String, counters: [NamedCount]) {
+    package init(role: Element, counters: [NamedCount]) {
         self.role = role
         self.counters = counters
     }

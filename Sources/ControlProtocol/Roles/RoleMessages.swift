@@ -1,7 +1,7 @@
 /// What `mrpctl` sends to a role of `mrpd`, one JSON object a line; the framing is the router socket's.
 package struct RoleRequest: Codable, Hashable, Sendable {
     package enum Body: Codable, Hashable, Sendable {
-        /// Answered by `document`: the role's name and the topics and commands it knows.
+        /// Answered by `document` with an `ElementDescription`.
         case describe
         /// Answered by `document`; see `RoleTopic`.
         case show(topic: String)
@@ -41,24 +41,7 @@ package struct RoleReply: Codable, Hashable, Sendable {
     }
 }
 
-/// The answer to `describe`.
-package struct RoleDescription: Codable, Hashable, Sendable {
-    /// `ott-server`, `live-proxy` or `replication-point`.
-    package var role: String
-    /// The node's name in the configuration.
-    package var node: String
-    package var topics: [String]
-    package var commands: [String]
-
-    package init(role: String, node: String, topics: [String], commands: [String]) {
-        self.role = role
-        self.node = node
-        self.topics = topics
-        self.commands = commands
-    }
-}
-
-/// What roles show; the router's topics are named in `RouterRequest`.
+/// What roles show; the router's topics are `RouterTopic`.
 package enum RoleTopic: String, CaseIterable, Sendable {
     /// `ChannelsDocument`: catalogue, allocation and channel map as this role knows them.
     case channels

@@ -3,6 +3,8 @@ import Wire
 /// What is sent to the router, one JSON object a line.
 package struct RouterRequest: Codable, Hashable, Sendable {
     package enum Body: Codable, Hashable, Sendable {
+        /// Answered by `document` with an `ElementDescription`, as roles do, so that a tool can tell sockets apart.
+        case describe
         /// Makes this connection the writer of `owner`'s entries; a newer connection of the same owner takes over.
         case own(owner: String)
         /// Answered by `applied` once the kernel's table reflects it.
