@@ -1,0 +1,143 @@
+import Clockwork
+import ControlProtocol
+import Wire
+
+/// Who may have what: matches hosts that report against what the owners authorized.
+struct Admission: Sendable {
+    var authorizations = AuthorizationIndex()
+    var sources = SourceTable()
+    var neighbors: NeighborAddresses
+    var trustedDownstream: [IPPrefix]
+    /// Items that make no sense, such as a group that is not multicast.
+    private(set) var invalidItems: UInt64 = 0
+
+    init(configuration: RoutingConfiguration) {
+        neighbors = NeighborAddresses(limit: configuration.limits.neighborAddresses)
+        trustedDownstream = configuration.trustedDownstream
+    }
+
+    /// Where a report came in, by the names that a binding uses.
+    struct Place: Sendable, Equatable {
+        var mode: AdmissionMode
+        var interface: InterfaceIndex
+        var interfaceName: String
+        var bridgePortName: String?
+    }
+
+    // MARK: Owners' items
+
+    /// Applies what an owner changed; the groups it concerns, sorted.
+    mutating func apply(_ difference: OwnerTable.Difference, owner: String) -> [IPAddress] {
+        var groups: Set<IPAddress> = []
+        for item in difference.removed { remove(item, owner: owner, &groups) }
+        for item in difference.added {
+            if Self.isValid(item) { insert(item, owner: owner, &groups) } else { invalidItems &+= 1 }
+        }
+        return groups.sorted()
+    }
+
+    private static func isValid(_ item: RouterFeedItem) -> Bool {
+        switch item {
+        case .authorization(let entry):
+            isValid(entry.tree) && entry.binding.addresses.count <= SubscriberBinding.maximumAddresses
+        case .sourceMapping(let group, let source): isValid(SourceGroup(source: source, group: group))
+        case .localTree(let tree): tree.source != nil && isValid(tree)
+        }
+    }
+
+    private static func isValid(_ tree: SourceGroup) -> Bool {
+        guard tree.group.isMulticast, tree.group.v4?.isLinkLocalMulticast != true else { return false }
+        guard let source = tree.source else { return true }
+        return !source.isMulticast && !source.isUnspecified
+    }
+
+    private mutating func insert(_ item: RouterFeedItem, owner: String, _ groups: inout Set<IPAddress>) {
+        switch item {
+        case .authorization(let entry):
+            authorizations.insert(entry, owner: owner)
+            groups.insert(entry.tree.group)
+        case .sourceMapping(let group, let source):
+            sources.insert(source, of: group, owner: owner, key: item.key)
+            groups.insert(group)
+        case .localTree(let tree):
+            guard let source = tree.source else { return }
+            sources.insert(source, of: tree.group, owner: owner, key: item.key)
+            groups.insert(tree.group)
+        }
+    }
+
+    private mutating func remove(_ item: RouterFeedItem, owner: String, _ groups: inout Set<IPAddress>) {
+        switch item {
+        case .authorization(let entry):
+            authorizations.remove(entry, owner: owner)
+            groups.insert(entry.tree.group)
+        case .sourceMapping(let group, let source):
+            sources.remove(source, of: group, owner: owner, key: item.key)
+            groups.insert(group)
+        case .localTree(let tree):
+            guard let source = tree.source else { return }
+            sources.remove(source, of: tree.group, owner: owner, key: item.key)
+            groups.insert(tree.group)
+        }
+    }
+
+    // MARK: Verdicts
+
+    /// The verdict on a host that asks for `tree`; a tree without a source is one for which no source was found.
+    func verdict(
+        host: IPAddress, place: Place, tree: SourceGroup, at wall: UnixTime
+    ) -> AdmissionVerdict {
+        guard tree.source != nil else {
+            return .refused(authorizations.trees(of: tree.group).isEmpty ? .noAuthorization : .noSource)
+        }
+        if place.mode == .open { return .admitted(.openInterface, subscriber: nil) }
+        if isTrusted(host) { return .admitted(.trustedDownstream, subscriber: nil) }
+        let mac = neighbors.mac(place.interface, host)
+        let anySource = SourceGroup(source: nil, group: tree.group)
+        var closest: RefusalReason?
+        for candidates in [tree, anySource] {
+            for held in authorizations.candidates(candidates, host: host, mac: mac) {
+                guard let miss = Self.miss(held, place: place, at: wall) else {
+                    return .admitted(.authorized, subscriber: held.authorization.subscriber)
+                }
+                closest = max(closest ?? miss, miss)
+            }
+        }
+        return .refused(closest ?? reasonWithoutCandidate(host: host, mac: mac, tree: tree))
+    }
+
+    func isTrusted(_ host: IPAddress) -> Bool { trustedDownstream.contains { $0.contains(host) } }
+
+    /// Nil when the authorization holds.
+    private static func miss(_ held: HeldAuthorization, place: Place, at wall: UnixTime) -> RefusalReason? {
+        let binding = held.authorization.binding
+        if let interface = binding.interface, interface != place.interfaceName { return .wrongInterface }
+        if let port = binding.bridgePort, port != place.bridgePortName { return .wrongBridgePort }
+        return held.isExpired(at: wall) ? .authorizationExpired : nil
+    }
+
+    private func reasonWithoutCandidate(host: IPAddress, mac: MACAddress?, tree: SourceGroup) -> RefusalReason {
+        let others = authorizations.trees(of: tree.group)
+        let anySource = SourceGroup(source: nil, group: tree.group)
+        if others.contains(where: { !authorizations.candidates($0, host: host, mac: mac).isEmpty }) {
+            return .sourceNotAuthorized
+        }
+        let isAuthorizedForSomeone = !authorizations.isEmpty(tree) || !authorizations.isEmpty(anySource)
+        return isAuthorizedForSomeone ? .unknownSubscriberAddress : .noAuthorization
+    }
+
+    /// Whether a MAC could help a host that is not known by its address.
+    func wantsMAC(for tree: SourceGroup) -> Bool {
+        authorizations.hasMACs(tree) || authorizations.hasMACs(SourceGroup(source: nil, group: tree.group))
+    }
+
+    /// Whether any authorization that holds could let some host of this interface have `tree`.
+    func mayAdmitAnyone(_ tree: SourceGroup, interfaceName: String, at wall: UnixTime) -> Bool {
+        [tree, SourceGroup(source: nil, group: tree.group)].contains { candidate in
+            authorizations.authorizations(of: candidate).contains { held in
+                !held.isExpired(at: wall)
+                    && (held.authorization.binding.interface ?? interfaceName) == interfaceName
+            }
+        }
+    }
+}

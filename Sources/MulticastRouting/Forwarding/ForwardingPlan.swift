@@ -1,0 +1,271 @@
+import Clockwork
+import Wire
+
+/// The difference between the forwarding table that is wanted and the one the kernel has, and how it is made smaller.
+///
+/// A restart, a vanished interface, a change by somebody else and a refused entry are the same case: the two differ,
+/// and the next batch says so.
+struct ForwardingPlan: Sendable {
+    static let firstRetry = Duration.milliseconds(100)
+    static let longestRetry = Duration.seconds(30)
+    /// How long a stream nobody wants is kept from being queued; the next upcall blocks it again.
+    static let blockTime = Duration.seconds(10)
+
+    let maximumBlocked: Int
+    private var slots: [SourceGroup: ForwardingSlot] = [:]
+    private var dirty: Set<SourceGroup> = []
+    private var retries = DeadlineQueue<SourceGroup>()
+    private var blocks = DeadlineQueue<SourceGroup>()
+    /// Slots that are kept only for the echoes of their last change.
+    private var farewells = DeadlineQueue<SourceGroup>()
+    private var unverified: Set<SourceGroup> = []
+    /// The trees of each batch that is under way.
+    private var batches: [UInt64: [SourceGroup]] = [:]
+    private var nextBatch: UInt64 = 1
+
+    private(set) var counters = PlanCounters()
+
+    struct PlanCounters: Sendable, Equatable {
+        var batches: UInt64 = 0
+        var changes: UInt64 = 0
+        var failures: UInt64 = 0
+        /// Entries that somebody else changed or removed.
+        var disturbances: UInt64 = 0
+        /// Upcalls for streams nobody wants while the table of blocked ones was full.
+        var blockLimit: UInt64 = 0
+    }
+
+    init(limits: RoutingLimits) {
+        maximumBlocked = limits.blockedStreams
+    }
+
+    subscript(tree: SourceGroup) -> ForwardingSlot? { slots[tree] }
+    /// Sorted.
+    var trees: [SourceGroup] { slots.keys.sorted() }
+    var blockedCount: Int { blocks.count }
+    var installedCount: Int { slots.values.count { $0.installed != nil } }
+    var pendingCount: Int { slots.values.count { !$0.isSettled } }
+    /// Whether entries that were found at the start wait to be written anew.
+    var hasUnverified: Bool { !unverified.isEmpty }
+
+    /// Whether a change of this tree is still to be answered, or to be asked for. One that failed is no longer waited for.
+    func isUnderWay(_ tree: SourceGroup) -> Bool {
+        guard let slot = slots[tree] else { return false }
+        return !slot.isSettled && slot.retryAt == nil
+    }
+
+    /// Whether the kernel may have an entry that names `interface`.
+    func mayName(_ interface: InterfaceIndex) -> Bool { slots.values.contains { $0.mayName(interface) } }
+
+    // MARK: What is wanted
+
+    /// Wants this entry for the tree, or none.
+    mutating func want(_ entry: ForwardingEntry?, for tree: SourceGroup) {
+        guard slots[tree]?.wanted != entry else { return }
+        slots[tree, default: ForwardingSlot()].wanted = entry
+        // What was refused is not what is asked for now.
+        slots[tree]?.retryAt = nil
+        slots[tree]?.failures = 0
+        slots[tree]?.problem = nil
+        retries.cancel(tree)
+        if entry != nil { unblock(tree) }
+        dirty.insert(tree)
+    }
+
+    /// A packet found no entry. Nobody wants the tree: an entry without outputs keeps the kernel from queueing packets
+    /// that a later member would get seconds late. True when the stream is now blocked.
+    mutating func block(_ tree: SourceGroup, incoming: InterfaceIndex, now: Instant) -> Bool {
+        guard slots[tree]?.wanted == nil else { return false }
+        guard slots[tree]?.blocked != nil || blocks.count < maximumBlocked else {
+            counters.blockLimit &+= 1
+            return false
+        }
+        let entry = ForwardingEntry(tree: tree, incoming: incoming, outgoing: [])
+        slots[tree, default: ForwardingSlot()].blocked = entry
+        blocks.set(tree, at: now + Self.blockTime)
+        dirty.insert(tree)
+        return true
+    }
+
+    mutating func unblock(_ tree: SourceGroup) {
+        guard slots[tree]?.blocked != nil else { return }
+        slots[tree]?.blocked = nil
+        blocks.cancel(tree)
+        dirty.insert(tree)
+    }
+
+    /// Ends what blocks streams that came in on `interface`.
+    mutating func unblockAll(on interface: InterfaceIndex) {
+        let gone = slots.filter { $0.value.blocked?.incoming == interface }.keys.sorted()
+        for tree in gone { unblock(tree) }
+    }
+
+    // MARK: What the kernel has
+
+    /// An entry found at the start.
+    mutating func adopt(_ entry: KernelEntry, for tree: SourceGroup, now: Instant) {
+        slots[tree, default: ForwardingSlot()].installed = ForwardingEntry(entry, tree: tree)
+        slots[tree]?.counters = entry.counters
+        slots[tree]?.since = now
+        slots[tree]?.isUnverified = true
+        unverified.insert(tree)
+        dirty.insert(tree)
+    }
+
+    /// The kernel has no entry, contrary to what was thought: a packet found none.
+    mutating func noteMissing(_ tree: SourceGroup) {
+        guard let slot = slots[tree], slot.inFlight == nil, slot.installed != nil else { return }
+        slots[tree]?.installed = nil
+        slots[tree]?.since = nil
+        dirty.insert(tree)
+    }
+
+    /// The kernel says that the entry changed; true when that was not our doing.
+    mutating func noteChange(_ entry: KernelEntry?, of tree: SourceGroup, now: Instant) -> Bool {
+        let entry = entry.map { ForwardingEntry($0, tree: tree) }
+        if slots[tree]?.takeEcho(of: entry, now: now) == true {
+            forgetIfEmpty(tree)
+            return false
+        }
+        return takeOver(entry, of: tree, now: now)
+    }
+
+    /// The kernel's whole table; the trees where it was not as thought, sorted.
+    mutating func noteTable(_ table: [SourceGroup: KernelEntry], now: Instant) -> [SourceGroup] {
+        var disturbed: [SourceGroup] = []
+        for tree in Set(slots.keys).union(table.keys).sorted() {
+            let entry = table[tree].map { ForwardingEntry($0, tree: tree) }
+            if takeOver(entry, of: tree, now: now) { disturbed.append(tree) }
+            if let counters = table[tree]?.counters { slots[tree]?.counters = counters }
+        }
+        return disturbed
+    }
+
+    private mutating func takeOver(_ entry: ForwardingEntry?, of tree: SourceGroup, now: Instant) -> Bool {
+        let slot = slots[tree] ?? ForwardingSlot()
+        // While our own change is under way nobody can tell what came first; its answer decides.
+        guard slot.inFlight == nil, slot.installed != entry else { return false }
+        slots[tree, default: ForwardingSlot()].installed = entry
+        if entry == nil || slot.installed == nil { slots[tree]?.since = entry == nil ? nil : now }
+        dirty.insert(tree)
+        counters.disturbances &+= 1
+        return true
+    }
+
+    // MARK: Changes
+
+    /// The changes to make now; nil when there are none.
+    mutating func makeBatch(now: Instant) -> ForwardingBatch? {
+        guard !dirty.isEmpty else { return nil }
+        var changes: [ForwardingChange] = []
+        for tree in dirty.sorted() {
+            guard let change = slots[tree]?.change(at: now, tree: tree) else {
+                forgetIfEmpty(tree)
+                continue
+            }
+            let entry: ForwardingEntry? = if case .install(let entry) = change { entry } else { nil }
+            slots[tree]?.inFlight = .init(batch: nextBatch, entry: entry)
+            slots[tree]?.expect(echoOf: entry, now: now)
+            changes.append(change)
+        }
+        dirty = []
+        guard !changes.isEmpty else { return nil }
+        counters.batches &+= 1
+        counters.changes &+= UInt64(changes.count)
+        batches[nextBatch] = changes.map(\.tree)
+        defer { nextBatch += 1 }
+        return ForwardingBatch(number: nextBatch, changes: changes)
+    }
+
+    enum Outcome: Sendable, Equatable {
+        case installed(ForwardingEntry)
+        case removed(SourceGroup)
+        case failed(ForwardingFailure)
+    }
+
+    /// The kernel's answer to a batch. An answer to a batch nobody sent changes nothing.
+    mutating func noteAnswer(
+        batch: UInt64, failures: [ForwardingFailure], now: Instant
+    ) -> [Outcome] {
+        guard let trees = batches.removeValue(forKey: batch) else { return [] }
+        var problems: [SourceGroup: String] = [:]
+        for failure in failures { problems[failure.tree] = failure.problem }
+        var outcomes: [Outcome] = []
+        for tree in trees {
+            guard let flight = slots[tree]?.inFlight, flight.batch == batch else { continue }
+            slots[tree]?.inFlight = nil
+            if let problem = problems[tree] {
+                fail(tree, problem, now: now)
+                outcomes.append(.failed(ForwardingFailure(tree: tree, problem: problem)))
+            } else {
+                outcomes.append(succeed(tree, flight.entry, now: now))
+            }
+            // What is wanted may have changed meanwhile.
+            dirty.insert(tree)
+            forgetIfEmpty(tree)
+        }
+        return outcomes
+    }
+
+    private mutating func succeed(_ tree: SourceGroup, _ entry: ForwardingEntry?, now: Instant) -> Outcome {
+        if slots[tree]?.installed == nil { slots[tree]?.since = now }
+        slots[tree]?.installed = entry
+        slots[tree]?.isUnverified = false
+        slots[tree]?.failures = 0
+        slots[tree]?.problem = nil
+        slots[tree]?.retryAt = nil
+        retries.cancel(tree)
+        unverified.remove(tree)
+        guard let entry else {
+            slots[tree]?.since = nil
+            slots[tree]?.counters = nil
+            farewells.set(tree, at: now + ForwardingSlot.echoTime)
+            return .removed(tree)
+        }
+        return .installed(entry)
+    }
+
+    private mutating func fail(_ tree: SourceGroup, _ problem: String, now: Instant) {
+        counters.failures &+= 1
+        let failures = min((slots[tree]?.failures ?? 0) + 1, 16)
+        slots[tree]?.failures = failures
+        slots[tree]?.problem = problem
+        slots[tree]?.echoes = []
+        let delay = min(Self.firstRetry * (1 << (failures - 1)), Self.longestRetry)
+        slots[tree]?.retryAt = now + delay
+        retries.set(tree, at: now + delay)
+    }
+
+    private mutating func forgetIfEmpty(_ tree: SourceGroup) {
+        guard slots[tree]?.isEmpty == true else { return }
+        slots[tree] = nil
+        dirty.remove(tree)
+        unverified.remove(tree)
+        farewells.cancel(tree)
+    }
+
+    // MARK: Time
+
+    mutating func nextDeadline() -> Instant? {
+        .earliest(farewells.nextDeadline(), .earliest(retries.nextDeadline(), blocks.nextDeadline()))
+    }
+
+    mutating func tick(now: Instant) {
+        while let tree = retries.popDue(at: now) { dirty.insert(tree) }
+        while let tree = blocks.popDue(at: now) {
+            slots[tree]?.blocked = nil
+            dirty.insert(tree)
+        }
+        while let tree = farewells.popDue(at: now) {
+            slots[tree]?.dropEchoes(at: now)
+            forgetIfEmpty(tree)
+        }
+    }
+}
+
+extension ForwardingEntry {
+    /// What the kernel has; an input interface that is gone becomes a number no interface has.
+    init(_ entry: KernelEntry, tree: SourceGroup) {
+        self.init(tree: tree, incoming: entry.incoming ?? InterfaceIndex(0), outgoing: entry.outgoing.sorted())
+    }
+}

@@ -1,0 +1,72 @@
+import Clockwork
+import Wire
+
+/// One tree's forwarding entry: as it is wanted, as the kernel has it, and what is under way between the two.
+struct ForwardingSlot: Sendable {
+    /// By members and routes.
+    var wanted: ForwardingEntry?
+    /// For a stream nobody wants: an entry without outputs.
+    var blocked: ForwardingEntry?
+    /// As far as is known; nil when there is none.
+    var installed: ForwardingEntry?
+    /// The entry was found, not made: bits of vanished interfaces that nobody can see may be in it.
+    var isUnverified = false
+    /// What the kernel was asked for and has not answered yet.
+    var inFlight: InFlight?
+    var failures = 0
+    var problem: String?
+    /// Set after a failure.
+    var retryAt: Instant?
+    var counters: ForwardingCounters?
+    /// When the installed entry appeared.
+    var since: Instant?
+    /// What the kernel will say of our own changes, so that it is not taken for somebody else's.
+    var echoes: [Echo] = []
+
+    struct InFlight: Sendable, Equatable {
+        var batch: UInt64
+        var entry: ForwardingEntry?
+    }
+
+    struct Echo: Sendable, Equatable {
+        var entry: ForwardingEntry?
+        var until: Instant
+    }
+
+    static let maximumEchoes = 16
+    static let echoTime = Duration.seconds(2)
+
+    var target: ForwardingEntry? { wanted ?? blocked }
+
+    /// Whether the kernel has what is wanted.
+    var isSettled: Bool { inFlight == nil && installed == target && !isUnverified }
+
+    var isEmpty: Bool { target == nil && installed == nil && inFlight == nil && echoes.isEmpty }
+
+    /// Whether the kernel may have an entry that names `interface`.
+    func mayName(_ interface: InterfaceIndex) -> Bool {
+        installed?.names(interface) == true || inFlight?.entry?.names(interface) == true
+    }
+
+    /// What must be changed at `now`, if anything may be.
+    func change(at now: Instant, tree: SourceGroup) -> ForwardingChange? {
+        guard inFlight == nil, !isSettled, retryAt.map({ $0 <= now }) ?? true else { return nil }
+        return target.map(ForwardingChange.install) ?? .remove(tree)
+    }
+
+    mutating func dropEchoes(at now: Instant) { echoes.removeAll { $0.until <= now } }
+
+    mutating func expect(echoOf entry: ForwardingEntry?, now: Instant) {
+        dropEchoes(at: now)
+        if echoes.count == Self.maximumEchoes { echoes.removeFirst() }
+        echoes.append(Echo(entry: entry, until: now + Self.echoTime))
+    }
+
+    /// Whether `entry` is what the kernel says of a change of ours; what came before it was said already.
+    mutating func takeEcho(of entry: ForwardingEntry?, now: Instant) -> Bool {
+        dropEchoes(at: now)
+        guard let position = echoes.firstIndex(where: { $0.entry == entry }) else { return false }
+        echoes.removeSubrange(...position)
+        return true
+    }
+}

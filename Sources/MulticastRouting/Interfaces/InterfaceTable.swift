@@ -1,0 +1,44 @@
+import Wire
+
+/// The links of this host, and which of them are routed on, found by the names that are configured.
+struct InterfaceTable: Sendable {
+    private(set) var links: [InterfaceIndex: InterfaceState] = [:]
+    /// Configured interfaces that exist.
+    var routed: [InterfaceIndex: RoutedInterface] = [:]
+    /// Interfaces that are no longer routed on, but whose numbers installed entries may still name.
+    private(set) var retiring: Set<InterfaceIndex> = []
+
+    /// Sorted.
+    var routedIndices: [InterfaceIndex] { routed.keys.sorted() }
+
+    func canForward(_ index: InterfaceIndex) -> Bool { routed[index]?.canForward == true }
+
+    /// Up and able to forward.
+    func isUsable(_ index: InterfaceIndex) -> Bool { canForward(index) && links[index]?.isUp == true }
+
+    func name(of index: InterfaceIndex) -> String { links[index]?.name ?? index.description }
+
+    func index(named name: String) -> InterfaceIndex? {
+        links.values.filter { $0.name == name }.map(\.index).min()
+    }
+
+    /// Whether `address` is this host's own, and on which link.
+    func owner(of address: IPAddress) -> InterfaceIndex? {
+        links.values.filter { link in link.addresses.contains { $0.address == address } }.map(\.index).min()
+    }
+
+    mutating func set(_ link: InterfaceState) { links[link.index] = link }
+
+    mutating func remove(_ index: InterfaceIndex) { links[index] = nil }
+
+    /// The interface's virtual interface is to go as soon as no entry names it.
+    mutating func retire(_ index: InterfaceIndex) { retiring.insert(index) }
+
+    mutating func endRetirement(of index: InterfaceIndex) { retiring.remove(index) }
+
+    /// How many virtual interfaces are taken or asked for, quarantined numbers included.
+    var virtualInterfaceCount: Int {
+        retiring.count
+            + routed.values.count { $0.virtualInterface == .ready || $0.virtualInterface == .requested }
+    }
+}
