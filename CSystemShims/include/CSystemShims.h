@@ -5,5 +5,7 @@
 #pragma once
 
 #include "mrp_mroute.h"
+#include "mrp_netlink.h"
+#include "mrp_network.h"
 #include "mrp_process.h"
 #include "mrp_socket.h"

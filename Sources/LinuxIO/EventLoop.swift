@@ -87,6 +87,12 @@ package final class EventLoop {
         try add(number: descriptor.number, interest, handler: handler)
     }
 
+    /// As `add`, for a descriptor that a C library owns; `handler` runs whenever it is readable.
+    @discardableResult
+    package func add(borrowing number: CInt, handler: @escaping () -> Void) throws(SystemError) -> Token {
+        try add(number: number, .readable) { _ in handler() }
+    }
+
     @discardableResult
     private func add(
         number: CInt, _ interest: Interest, handler: @escaping (Events) -> Void

@@ -1,0 +1,71 @@
+import CSystemShims
+import Glibc
+import LinuxIO
+import Wire
+
+/// A network interface.
+package struct NetworkLink: Hashable, Sendable {
+    package var index: InterfaceIndex
+    package var name: String
+    /// "veth", "bridge", "tun" …; empty for a physical one.
+    package var kind: String
+    package var mtu: Int
+    /// Set up by the administrator.
+    package var isUp: Bool
+    /// Up, and the other end too.
+    package var isRunning: Bool
+    package var isMulticast: Bool
+    package var isLoopback: Bool
+    /// The bridge it is a port of.
+    package var controller: InterfaceIndex?
+    /// The other end of a veth pair, where that is in the same namespace.
+    package var peer: InterfaceIndex?
+    package var hardwareAddress: MACAddress?
+
+    package var isBridge: Bool { kind == "bridge" }
+}
+
+/// An address of an interface.
+package struct InterfaceAddress: Hashable, Sendable {
+    package var interface: InterfaceIndex
+    package var address: IPAddress
+    package var prefixLength: Int
+    /// The interface has an older address of the same subnet, which is its primary one.
+    package var isSecondary: Bool
+
+    /// The subnet on the link.
+    package var prefix: IPPrefix? { IPPrefix(address, length: prefixLength) }
+}
+
+/// An entry of the neighbour table that has a link-layer address.
+package struct NetworkNeighbor: Hashable, Sendable {
+    package var interface: InterfaceIndex
+    package var address: IPAddress
+    package var hardwareAddress: MACAddress
+}
+
+extension NetworkLink {
+    init(_ link: mrp_link) {
+        func text(_ bytes: UnsafeRawBufferPointer) -> String {
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        func isSet(_ flag: Int) -> Bool { link.flags & UInt32(flag) != 0 }
+        self.init(
+            index: InterfaceIndex(link.ifindex), name: withUnsafeBytes(of: link.name, text),
+            kind: withUnsafeBytes(of: link.kind, text), mtu: Int(link.mtu), isUp: isSet(IFF_UP),
+            isRunning: isSet(IFF_RUNNING), isMulticast: isSet(IFF_MULTICAST),
+            isLoopback: isSet(IFF_LOOPBACK),
+            controller: link.controller == 0 ? nil : InterfaceIndex(link.controller),
+            peer: link.peer == 0 ? nil : InterfaceIndex(link.peer),
+            hardwareAddress: link.has_hardware_address ? MACAddress(rawValue: link.hardware_address) : nil)
+    }
+}
+
+extension InterfaceAddress {
+    init?(_ address: mrp_interface_address) {
+        guard let value = IPAddress(address.address) else { return nil }
+        self.init(
+            interface: InterfaceIndex(address.ifindex), address: value, prefixLength: Int(address.prefix_length),
+            isSecondary: address.is_secondary)
+    }
+}
