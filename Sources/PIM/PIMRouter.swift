@@ -133,7 +133,7 @@ package struct PIMRouter: Sendable {
 
     mutating func sendHello(on index: InterfaceIndex, holdtime: UInt16? = nil, into actions: inout [PIMAction]) {
         guard let interface = interfaces[index] else { return }
-        let hello = interface.hello(holdtime: holdtime ?? interface.configuration.helloHoldtimeField)
+        let hello = interface.hello(holdtime: holdtime ?? interface.configuration.helloHoldtime.holdtimeField)
         send(.hello(hello), on: index, into: &actions)
         interfaces[index]?.counters.hellosSent &+= 1
         interfaces[index]?.owesHello = false
@@ -147,7 +147,7 @@ package struct PIMRouter: Sendable {
             guard let interface = interfaces[destination.interface] else { continue }
             if interface.owesHello { sendHello(on: interface.index, into: &actions) }
             let messages = JoinPrune.messages(
-                to: destination.upstreamNeighbor, holdtime: interface.configuration.joinPruneHoldtimeField,
+                to: destination.upstreamNeighbor, holdtime: interface.configuration.joinPruneHoldtime.holdtimeField,
                 requests: requests, mtu: interface.configuration.mtu)
             for message in messages {
                 send(.joinPrune(message), on: interface.index, into: &actions)

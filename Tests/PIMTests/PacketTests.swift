@@ -148,6 +148,7 @@ struct Refused: Sendable, CustomTestStringConvertible {
         Refused(
             "IP header longer than the packet", Array(ipv4(joinFromFRR).prefix(20)).withByte(0, 0x4F), .badHeaderLength),
         Refused("total length beyond the packet", byte: 3, becomes: 0xFF, .badTotalLength),
+        Refused("total length one beyond the packet", byte: 3, becomes: 55, .badTotalLength),
         Refused("total length within the header", byte: 3, becomes: 19, .badTotalLength),
         Refused("more fragments follow", byte: 6, becomes: 0x20, .fragmented),
         Refused("a later fragment", byte: 7, becomes: 0x01, .fragmented),
