@@ -23,8 +23,8 @@ package final class Node {
     package func inside(_ command: [String]) -> [String] { ["ip", "netns", "exec", namespace] + command }
 
     @discardableResult
-    package func run(_ command: String..., input: String? = nil) throws -> String {
-        try check(inside(command), input: input)
+    package func run(_ command: String..., input: String? = nil, arguments: [String] = []) throws -> String {
+        try check(inside(command + arguments), input: input)
     }
 
     @discardableResult
