@@ -12,11 +12,13 @@ extension Target.Dependency {
     static let logging = product(name: "Logging", package: "swift-log")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let x509 = product(name: "X509", package: "swift-certificates")
+    static let asn1 = product(name: "SwiftASN1", package: "swift-asn1")
     static let jwt = product(name: "JWTKit", package: "jwt-kit")
     static let sqlite = product(name: "GRDB", package: "GRDB.swift")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
     static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
+    static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let nio = product(name: "NIOCore", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -164,12 +166,14 @@ let coreTests: [Target] = [
 ]
 
 let edgePrograms: [Target] = [
-    library("Credentials", "JSONCoding", "ControlProtocol", "Wire", "Clockwork", .jwt, .x509, .crypto),
+    library(
+        "Credentials", "Authorization", "JSONCoding", "ControlProtocol", "Wire", "Clockwork", .jwt, .x509,
+        .asn1, .crypto),
     library("CatalogueStore", "OTTServer", "JSONCoding", "ControlProtocol", "Wire", "Clockwork", .sqlite),
     library(
         "HTTPEdge", "JSONCoding", "ControlProtocol", "HLS", "Credentials", "Wire", "Clockwork", .hummingbird,
         .hummingbirdTLS,
-        .asyncHTTPClient, .nio, .nioPosix, .nioSSL, .logging, .serviceLifecycle),
+        .httpTypes, .asyncHTTPClient, .nio, .nioPosix, .nioSSL, .logging, .serviceLifecycle),
     library(
         "Daemon", "HTTPEdge", "CatalogueStore", "Credentials", "ControlSocket", "JSONCoding", "ConfigurationFile",
         "MRPConfiguration", "MediaIO", "OTTServer", "LiveProxy", "ReplicationPoint", "Channels", "Authorization",
@@ -184,7 +188,9 @@ let edgePrograms: [Target] = [
 let edgeTests: [Target] = [
     tests("Credentials", "Credentials", "ControlProtocol", "Wire", "Clockwork"),
     tests("CatalogueStore", "CatalogueStore", "OTTServer", "JSONCoding", "ControlProtocol", "Wire", "Clockwork"),
-    tests("HTTPEdge", "HTTPEdge", "Credentials", "ControlProtocol", "Wire", "Clockwork"),
+    tests(
+        "HTTPEdge", "HTTPEdge", "Credentials", "JSONCoding", "ControlProtocol", "Wire", "Clockwork", .hummingbird,
+        .httpTypes, .asyncHTTPClient, .nio, .logging),
     tests(
         "Daemon", "Daemon", "HTTPEdge", "Credentials", "CatalogueStore", "MRPConfiguration", "ConfigurationFile",
         "ControlProtocol", "Wire", "Clockwork"),
@@ -204,6 +210,8 @@ let edgeDependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+    .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),

@@ -1,1 +1,1 @@
-// CatalogueStore
+import GRDB

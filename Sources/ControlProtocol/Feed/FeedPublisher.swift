@@ -16,6 +16,8 @@ package struct FeedPublisher<Item: FeedItem>: Sendable {
 
     package subscript(key: String) -> Item? { items[key] }
 
+    package var count: Int { items.count }
+
     /// All items in the order of their keys.
     package var current: [Item] { items.values.sorted { $0.key < $1.key } }
 
