@@ -36,11 +36,18 @@ extension OTTServerCore {
         let waiting = WaitingJoin(
             id: request.id, proxy: proxy, channel: request.channel, subscriber: request.token.subscriber,
             address: request.address, grant: grant)
-        guard let items = proxies[proxy]?.feed.count, items + 2 <= settings.maximumItemsPerProxy else {
+        guard hasRoom(for: waiting) else {
             throw .tooMany("authorizations", limit: settings.maximumItemsPerProxy)
         }
         publishAuthorizations([waiting], at: proxy)
         return waiting
+    }
+
+    private func hasRoom(for join: WaitingJoin) -> Bool {
+        guard let state = proxies[join.proxy] else { return false }
+        let allocation = state.allocation(of: join.channel) == nil ? 1 : 0
+        let authorization = state.authorization(of: join.channel, subscriber: join.subscriber) == nil ? 1 : 0
+        return state.feed.count + allocation + authorization <= settings.maximumItemsPerProxy
     }
 
     private func chooseProxy(for address: IPAddress) throws(Problem) -> String {
