@@ -60,16 +60,17 @@ extension PIMRouter {
     }
 
     /// Every wanted tree, in order.
-    package func upstreamStates() -> [UpstreamState] {
-        upstream.trees.compactMap { tree in
-            guard let machine = upstream[tree] else { return nil }
-            let state: UpstreamState.State =
-                machine.neighbor != nil
-                ? .joined : machine.nextHop.address == nil ? .directlyConnected : .awaitingNeighbor
-            return UpstreamState(
-                tree: tree, interface: machine.nextHop.interface, neighbor: machine.neighbor ?? machine.nextHop.address,
-                state: state, nextJoin: machine.joinTimer, since: machine.since)
-        }
+    package func upstreamStates() -> [UpstreamState] { upstream.trees.compactMap(upstreamState(of:)) }
+
+    /// Nil for a tree that is not wanted.
+    package func upstreamState(of tree: SourceGroup) -> UpstreamState? {
+        guard let machine = upstream[tree] else { return nil }
+        let state: UpstreamState.State =
+            machine.neighbor != nil
+            ? .joined : machine.nextHop.address == nil ? .directlyConnected : .awaitingNeighbor
+        return UpstreamState(
+            tree: tree, interface: machine.nextHop.interface, neighbor: machine.neighbor ?? machine.nextHop.address,
+            state: state, nextJoin: machine.joinTimer, since: machine.since)
     }
 
     /// Every neighbour, ordered by interface and address.

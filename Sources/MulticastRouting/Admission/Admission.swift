@@ -106,6 +106,15 @@ struct Admission: Sendable {
         return .refused(closest ?? reasonWithoutCandidate(host: host, mac: mac, tree: tree))
     }
 
+    /// The authorizations by which this host may have `tree` here.
+    func holding(host: IPAddress, place: Place, tree: SourceGroup, at wall: UnixTime) -> [HeldAuthorization] {
+        guard tree.source != nil else { return [] }
+        let mac = neighbors.mac(place.interface, host)
+        return [tree, SourceGroup(source: nil, group: tree.group)].flatMap { candidate in
+            authorizations.candidates(candidate, host: host, mac: mac)
+        }.filter { Self.miss($0, place: place, at: wall) == nil }
+    }
+
     func isTrusted(_ host: IPAddress) -> Bool { trustedDownstream.contains { $0.contains(host) } }
 
     /// Nil when the authorization holds.

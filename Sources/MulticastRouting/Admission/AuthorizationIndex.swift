@@ -7,6 +7,10 @@ struct HeldAuthorization: Sendable, Equatable {
     var owner: String
     var authorization: RouterAuthorization
 
+    var key: AuthorizationIndex.Key {
+        .init(tree: authorization.tree, subscriber: authorization.subscriber, owner: owner)
+    }
+
     func isExpired(at wall: UnixTime) -> Bool { authorization.expires <= wall }
 }
 

@@ -114,7 +114,7 @@ extension RouterEngine {
 
     /// The trees a membership is for. A host that names no source gets those that its group is known to have: SSM
     /// mapping for IGMPv1 and IGMPv2, and for EXCLUDE mode; (*,G) itself where none is known.
-    private func requestedTrees(of member: HostMembership) -> [SourceGroup] {
+    func requestedTrees(of member: HostMembership) -> [SourceGroup] {
         let sources =
             member.filterMode == .include
             ? member.sources : admission.sources[member.group].filter { member.wants($0) }
