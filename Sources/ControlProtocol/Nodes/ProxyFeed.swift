@@ -27,9 +27,15 @@ package enum ProxyFeedItem: FeedItem {
 
     package var key: String {
         switch self {
-        case .channelMap(let resource): "channel-map/\(resource.channel)"
-        case .authorized(let entry): "authorized/\(entry.channel)/\(entry.subscriber)"
+        case .channelMap(let resource): Self.channelMapKey(resource.channel)
+        case .authorized(let entry): Self.authorizedKey(entry.channel, subscriber: entry.subscriber)
         }
+    }
+
+    package static func channelMapKey(_ channel: ChannelKey) -> String { "channel-map/\(channel)" }
+
+    package static func authorizedKey(_ channel: ChannelKey, subscriber: String) -> String {
+        "authorized/\(channel)/\(subscriber)"
     }
 }
 
