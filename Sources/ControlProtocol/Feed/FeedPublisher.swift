@@ -25,11 +25,12 @@ package struct FeedPublisher<Item: FeedItem>: Sendable {
 
     package var keepAlive: FeedMessage<Item> { .keepAlive(position: position) }
 
-    /// Changes the state; nil when nothing differs from what is published.
+    /// Changes the state; nil when nothing differs from what is published. A key in both lists stays.
     package mutating func update(upserts: [Item] = [], removals: [String] = []) -> FeedMessage<Item>? {
         var changed: [String: Item] = [:]
         for item in upserts where items[item.key] != item { changed[item.key] = item }
-        let removed = Set(removals).filter { items[$0] != nil && changed[$0] == nil }.sorted()
+        let kept = removals.isEmpty ? [] : Set(upserts.map(\.key))
+        let removed = Set(removals).filter { items[$0] != nil && !kept.contains($0) }.sorted()
         guard !changed.isEmpty || !removed.isEmpty else { return nil }
         for (key, item) in changed { items[key] = item }
         for key in removed { items[key] = nil }

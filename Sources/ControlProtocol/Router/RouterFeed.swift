@@ -31,11 +31,19 @@ package enum RouterFeedItem: FeedItem {
 
     package var key: String {
         switch self {
-        case .authorization(let entry): "authorization/\(entry.tree)/\(entry.subscriber)"
-        case .sourceMapping(let group, _): "source-mapping/\(group)"
-        case .localTree(let tree): "local-tree/\(tree)"
+        case .authorization(let entry): Self.authorizationKey(entry.tree, subscriber: entry.subscriber)
+        case .sourceMapping(let group, _): Self.sourceMappingKey(group)
+        case .localTree(let tree): Self.localTreeKey(tree)
         }
     }
+
+    package static func authorizationKey(_ tree: SourceGroup, subscriber: String) -> String {
+        "authorization/\(tree)/\(subscriber)"
+    }
+
+    package static func sourceMappingKey(_ group: IPAddress) -> String { "source-mapping/\(group)" }
+
+    package static func localTreeKey(_ tree: SourceGroup) -> String { "local-tree/\(tree)" }
 }
 
 /// How many ask for a tree at this router.

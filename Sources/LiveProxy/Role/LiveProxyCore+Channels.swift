@@ -75,12 +75,12 @@ extension LiveProxyCore {
             timers.cancel(.channel(channel))
             channels[channel]?.phase = .cold
         } else {
-            await(channel)
+            awaitViewer(channel)
             startIngest(channel)
         }
     }
 
-    private mutating func await(_ channel: ChannelKey) {
+    private mutating func awaitViewer(_ channel: ChannelKey) {
         channels[channel]?.phase = .awaiting
         timers.set(.channel(channel), at: now + settings.idleTimeout)
     }
@@ -126,7 +126,7 @@ extension LiveProxyCore {
         } else if isNext || state.isPreallocated != indication.isPreallocated {
             touch(channel)
         }
-        if state.phase == .cold, !indication.isPreallocated { await(channel) }
+        if state.phase == .cold, !indication.isPreallocated { awaitViewer(channel) }
     }
 
     /// The same renditions from elsewhere keep their groups; others need new ones.
@@ -160,7 +160,7 @@ extension LiveProxyCore {
     /// A channel-join indication came: its viewer is given time to send its report.
     mutating func expectViewer(of channel: ChannelKey) {
         switch channels[channel]?.phase {
-        case .awaiting, .lingering: await(channel)
+        case .awaiting, .lingering: awaitViewer(channel)
         case .describing, .flowing, .cold, .refused, .released, nil: break
         }
     }
@@ -236,7 +236,7 @@ extension LiveProxyCore {
         for tree in resource.trees {
             treeOwners[tree] = nil
             demand[tree] = nil
-            changes.removedTrees.append(RouterFeedItem.localTree(tree: tree).key)
+            changes.removedTrees.append(RouterFeedItem.localTreeKey(tree))
         }
         changes.event(.released(channel: channel, generation: resource.generation, reason: reason))
     }

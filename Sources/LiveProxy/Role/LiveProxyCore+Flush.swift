@@ -121,9 +121,9 @@ extension LiveProxyCore {
         let entry = join.flatMap { authorized($0, of: served) }
         // Another server's subscriber of the same name is not ours to take away.
         if entry == nil, let owner = channels[served.channel]?.server, owner != served.server { return }
-        let receivers = entry.map { receivers(of: $0.binding) } ?? []
+        let names = entry.map { receivers(of: $0.binding) } ?? []
         for name in points.keys {
-            if let entry, receivers.contains(name) {
+            if let entry, names.contains(name) {
                 deltas[name]?.upserts.append(.authorized(entry))
             } else {
                 deltas[name]?.removals.append(ProxyFeedItem.authorizedKey(served.channel, subscriber: subscriber))

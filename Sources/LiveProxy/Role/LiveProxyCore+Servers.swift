@@ -98,14 +98,14 @@ extension LiveProxyCore {
                     outcome: .refused(reason: AllocationRefusal.ownedByAnotherServer.rawValue))
             }
         }
-        let points = points.keys.sorted().compactMap { points[$0] }.map { point in
+        let standings = points.keys.sorted().compactMap { points[$0] }.map { point in
             ReplicationPointStatus(
                 name: point.registration.name, prefixes: point.registration.prefixes,
                 httpBase: point.registration.httpBase, applied: point.reached[server] ?? 0)
         }
         return ProxyReport(
             position: position, allocations: (allocations + conflicting).sorted { $0.channel < $1.channel },
-            replicationPoints: points)
+            replicationPoints: standings)
     }
 
     private func allocation(of channel: ChannelKey, _ state: ChannelState) -> ProxyReport.Allocation? {

@@ -1,14 +1,15 @@
+import Channels
 import Clockwork
 import ControlProtocol
 import Wire
 
 // What operators see. Everything is sorted and made from values; nothing here changes the core.
 extension LiveProxyCore {
-    package static let role = "live-proxy"
+    package static let element = Element.liveProxy
 
     package var channelsDocument: ChannelsDocument {
         ChannelsDocument(
-            role: Self.role,
+            role: Self.element,
             channels: channels.keys.sorted().compactMap { channel in
                 guard let state = channels[channel] else { return nil }
                 return ChannelRow(
@@ -24,14 +25,15 @@ extension LiveProxyCore {
         for served in joins.keys.sorted() {
             let state = channels[served.channel]
             for join in (joins[served] ?? [:]).values {
-                let stands = state?.server == served.server && state?.serial == join.serial && allocator[served.channel] != nil
+                let stands =
+                    state?.server == served.server && state?.serial == join.serial && allocator[served.channel] != nil
                 let entry = SubscriberRow.Channel(
                     channel: served.channel, state: stands ? "authorized" : "outdated", expires: join.expires)
                 rows[join.subscriber, default: SubscriberRow(subscriber: join.subscriber, binding: join.binding)]
                     .channels.append(entry)
             }
         }
-        return SubscribersDocument(role: Self.role, subscribers: rows.keys.sorted().compactMap { rows[$0] })
+        return SubscribersDocument(role: Self.element, subscribers: rows.keys.sorted().compactMap { rows[$0] })
     }
 
     package var sessionsDocument: SessionsDocument {
@@ -43,7 +45,7 @@ extension LiveProxyCore {
                 kind: "registration", name: point.registration.name, state: point.openFeeds > 0 ? "follows" : "silent",
                 detail: point.registration.prefixes.map(\.description).joined(separator: " "))
         }
-        return SessionsDocument(role: Self.role, sessions: ingests + registrations)
+        return SessionsDocument(role: Self.element, sessions: ingests + registrations)
     }
 
     package var feedsDocument: FeedsDocument {
@@ -60,7 +62,7 @@ extension LiveProxyCore {
         let own = FeedRow(
             direction: "publishes", peer: "router", items: router.count, position: router.position,
             state: isRouterConnected ? "open" : "not-connected")
-        return FeedsDocument(role: Self.role, feeds: followed + (published + [own]).sorted { $0.peer < $1.peer })
+        return FeedsDocument(role: Self.element, feeds: followed + (published + [own]).sorted { $0.peer < $1.peer })
     }
 
     private func feedRow(_ point: PointState) -> FeedRow {
@@ -79,7 +81,7 @@ extension LiveProxyCore {
     }
 
     package var countersDocument: RoleCountersDocument {
-        RoleCountersDocument(role: Self.role, counters: counters.all)
+        RoleCountersDocument(role: Self.element, counters: counters.all)
     }
 
     /// The proxy's part of the way from entitlement to packet.
@@ -88,20 +90,21 @@ extension LiveProxyCore {
             let step = ExplainStep(
                 "allocation", .failed, "No OTT server asks this proxy for \(channel).", reason: "not-allocated",
                 hint: "Join the channel, or pre-allocate it with mrpctl.")
-            return RoleExplanation(role: Self.role, steps: [step])
+            return RoleExplanation(role: Self.element, steps: [step])
         }
         guard let resource = allocator[channel] else {
             let step = ExplainStep(
                 "allocation", .failed, "\(channel) has no multicast resource: \(state.phase.word).",
                 reason: state.phase.word, hint: "mrpctl show counters tells how often this happened and why.")
-            return RoleExplanation(role: Self.role, steps: [step])
+            return RoleExplanation(role: Self.element, steps: [step])
         }
         let allocated = ExplainStep(
             "allocation", .ok,
             "\(channel) has generation \(resource.generation): "
                 + resource.trees.map(\.description).joined(separator: " "))
         return RoleExplanation(
-            role: Self.role, steps: [allocated, explainIngest(channel, state), explainJoin(subscriber, channel, state)],
+            role: Self.element,
+            steps: [allocated, explainIngest(channel, state), explainJoin(subscriber, channel, state)],
             trees: resource.trees)
     }
 
