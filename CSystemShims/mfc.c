@@ -20,6 +20,7 @@ _Static_assert(largest_change * mrp_mfc_batch_limit <= mrp_netlink_buffer_size, 
 
 // MRT_TABLE's "none given" and netlink's name for the table it means.
 static uint32_t netlink_table(uint32_t table) { return table == 0 ? RT_TABLE_DEFAULT : table; }
+static uint32_t mroute_table(uint32_t table) { return table == RT_TABLE_DEFAULT ? 0 : table; }
 
 uint32_t mrp_mfc_notification_group(int which) {
     return which == mrp_mfc_group_upcalls ? RTNLGRP_IPV4_MROUTE_R : RTNLGRP_IPV4_MROUTE;
@@ -126,7 +127,7 @@ static int read_attribute(const struct nlattr *attribute, void *context) {
     struct mrp_mfc_entry *entry = context;
     size_t length = mnl_attr_get_payload_len(attribute);
     uint16_t type = mnl_attr_get_type(attribute);
-    if (length >= 4 && type == RTA_TABLE) entry->table = mnl_attr_get_u32(attribute);
+    if (length >= 4 && type == RTA_TABLE) entry->table = mroute_table(mnl_attr_get_u32(attribute));
     if (length >= 4 && type == RTA_SRC) entry->source = ntohl(mnl_attr_get_u32(attribute));
     if (length >= 4 && type == RTA_DST) entry->group = ntohl(mnl_attr_get_u32(attribute));
     if (length >= 4 && type == RTA_IIF) entry->input_ifindex = mnl_attr_get_u32(attribute);
@@ -197,7 +198,7 @@ static int read_upcall_attribute(const struct nlattr *attribute, void *context) 
     if (length >= 4 && type == IPMRA_CREPORT_VIF_ID) event->upcall_vif = mnl_attr_get_u32(attribute);
     if (length >= 4 && type == IPMRA_CREPORT_SRC_ADDR) event->entry.source = ntohl(mnl_attr_get_u32(attribute));
     if (length >= 4 && type == IPMRA_CREPORT_DST_ADDR) event->entry.group = ntohl(mnl_attr_get_u32(attribute));
-    if (length >= 4 && type == IPMRA_CREPORT_TABLE) event->entry.table = mnl_attr_get_u32(attribute);
+    if (length >= 4 && type == IPMRA_CREPORT_TABLE) event->entry.table = mroute_table(mnl_attr_get_u32(attribute));
     return MNL_CB_OK;
 }
 

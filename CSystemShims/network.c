@@ -84,9 +84,6 @@ static void copy_name(char destination[16], const char *source) {
 static bool read_link(struct nl_object *object, void *item) {
     struct rtnl_link *link = (struct rtnl_link *)object;
     struct mrp_link *result = item;
-    // A message of the bridge about its port: removal there means that the port left, not that the link is gone. The
-    // link's own message tells the same.
-    if (rtnl_link_get_family(link) == AF_BRIDGE) return false;
     memset(result, 0, sizeof *result);
     result->ifindex = (uint32_t)rtnl_link_get_ifindex(link);
     result->controller = (uint32_t)rtnl_link_get_master(link);
@@ -115,7 +112,7 @@ static bool read_address(struct nl_object *object, void *item) {
 static bool read_neighbor(struct nl_object *object, void *item) {
     struct rtnl_neigh *neighbor = (struct rtnl_neigh *)object;
     struct mrp_neighbor *result = item;
-    const int unusable = NUD_INCOMPLETE | NUD_FAILED;
+    const int unusable = NUD_INCOMPLETE | NUD_FAILED | NUD_NOARP;  // the last are computed, such as of groups
     memset(result, 0, sizeof *result);
     result->ifindex = (uint32_t)rtnl_neigh_get_ifindex(neighbor);
     result->address = endpoint_of(rtnl_neigh_get_dst(neighbor));
@@ -267,12 +264,23 @@ static void read_event_object(struct nl_object *object, void *context) {
     if (is_usable) reader->monitor->count++;
 }
 
+// A bridge's message about its port: removal there means that the port left, not that the link is gone. The link's own
+// message tells the same.
+static bool is_about_bridge_port(const struct nlmsghdr *header) {
+    const struct ifinfomsg *link = nlmsg_data(header);
+    return nlmsg_valid_hdr(header, sizeof *link) && link->ifi_family == AF_BRIDGE;
+}
+
 static int receive_message(struct nl_msg *message, void *context) {
     struct mrp_network_monitor *monitor = context;
     struct event_reader reader = {.monitor = monitor};
-    switch (nlmsg_hdr(message)->nlmsg_type) {
-    case RTM_NEWLINK: reader.kind = mrp_network_link_set; break;
-    case RTM_DELLINK: reader.kind = mrp_network_link_removed; break;
+    const struct nlmsghdr *header = nlmsg_hdr(message);
+    switch (header->nlmsg_type) {
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+        if (is_about_bridge_port(header)) return NL_OK;
+        reader.kind = header->nlmsg_type == RTM_NEWLINK ? mrp_network_link_set : mrp_network_link_removed;
+        break;
     case RTM_NEWADDR: reader.kind = mrp_network_address_set; break;
     case RTM_DELADDR: reader.kind = mrp_network_address_removed; break;
     case RTM_NEWROUTE:

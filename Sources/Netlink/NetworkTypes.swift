@@ -23,6 +23,24 @@ package struct NetworkLink: Hashable, Sendable {
     package var hardwareAddress: MACAddress?
 
     package var isBridge: Bool { kind == "bridge" }
+
+    package init(
+        index: InterfaceIndex, name: String, kind: String = "", mtu: Int = 1500, isUp: Bool = true,
+        isRunning: Bool = true, isMulticast: Bool = true, isLoopback: Bool = false, controller: InterfaceIndex? = nil,
+        peer: InterfaceIndex? = nil, hardwareAddress: MACAddress? = nil
+    ) {
+        self.index = index
+        self.name = name
+        self.kind = kind
+        self.mtu = mtu
+        self.isUp = isUp
+        self.isRunning = isRunning
+        self.isMulticast = isMulticast
+        self.isLoopback = isLoopback
+        self.controller = controller
+        self.peer = peer
+        self.hardwareAddress = hardwareAddress
+    }
 }
 
 /// An address of an interface.
@@ -33,6 +51,13 @@ package struct InterfaceAddress: Hashable, Sendable {
     /// The interface has an older address of the same subnet, which is its primary one.
     package var isSecondary: Bool
 
+    package init(interface: InterfaceIndex, address: IPAddress, prefixLength: Int, isSecondary: Bool = false) {
+        self.interface = interface
+        self.address = address
+        self.prefixLength = prefixLength
+        self.isSecondary = isSecondary
+    }
+
     /// The subnet on the link.
     package var prefix: IPPrefix? { IPPrefix(address, length: prefixLength) }
 }
@@ -42,6 +67,12 @@ package struct NetworkNeighbor: Hashable, Sendable {
     package var interface: InterfaceIndex
     package var address: IPAddress
     package var hardwareAddress: MACAddress
+
+    package init(interface: InterfaceIndex, address: IPAddress, hardwareAddress: MACAddress) {
+        self.interface = interface
+        self.address = address
+        self.hardwareAddress = hardwareAddress
+    }
 }
 
 extension NetworkLink {
