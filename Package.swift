@@ -105,7 +105,7 @@ let operatorsTool: Target = .executableTarget(
     dependencies: [
         "OperatorConsole", "ControlSocket", "JSONCoding", "ConfigurationFile", "MRPConfiguration", "ControlProtocol",
         "LinuxIO", "Wire", "Clockwork", .argumentParser,
-    ] + (isCoreSlice ? [] : ["Credentials"]),
+    ] + (isCoreSlice ? [] : ["Credentials", "Authorization"]),
     exclude: isCoreSlice ? ["Credentials"] : [])
 
 let testSupport: [Target] = [

@@ -1,7 +1,7 @@
 import Clockwork
 
 /// Numbers with a unit, as people write them in a configuration file.
-enum Units {
+package enum Units {
     private static let durations: [(suffix: String, scale: Int64)] = [
         ("ns", 1), ("us", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000),
         ("h", 3_600_000_000_000), ("d", 86_400_000_000_000),
@@ -12,7 +12,7 @@ enum Units {
     ]
 
     /// Reads `10s`, `2.5s`, `500ms`, `2h`; nil for anything else, a number without unit included.
-    static func duration(_ text: String) -> Duration? {
+    package static func duration(_ text: String) -> Duration? {
         scaled(text, by: durations).map { .nanoseconds($0) }
     }
 
@@ -22,7 +22,7 @@ enum Units {
     }
 
     /// The shortest text that reads back as `duration`.
-    static func text(_ duration: Duration) -> String {
+    package static func text(_ duration: Duration) -> String {
         let nanoseconds = duration.nanoseconds
         if nanoseconds == 0 { return "0s" }
         // Days are left out: "24h" is what people expect to read.
