@@ -109,6 +109,8 @@ let operatorsTool: Target = .executableTarget(
     exclude: isCoreSlice ? ["Credentials"] : [])
 
 let testSupport: [Target] = [
+    // Makes transport streams as packagers do.
+    .target(name: "MediaFixtures", dependencies: ["MPEGTS"], path: "Tests/Support/MediaFixtures"),
     // The simulated kernel, hosts and links around the pure cores.
     .target(
         name: "Simulator",
@@ -142,7 +144,7 @@ let coreTests: [Target] = [
     tests("GroupMembership", "GroupMembership", "Wire", "Clockwork"),
     tests("PIM", "PIM", "Wire", "Clockwork"),
     tests("RTP", "RTP", "Wire", "Clockwork"),
-    tests("MPEGTS", "MPEGTS", "Wire", "Clockwork"),
+    tests("MPEGTS", "MediaFixtures", "MPEGTS", "Wire", "Clockwork"),
     tests("HLS", "HLS", "Wire", "Clockwork"),
     tests("ControlProtocol", "ControlProtocol", "Wire", "Clockwork"),
     tests("MRPConfiguration", "MRPConfiguration", "ConfigurationFile", "ControlProtocol", "Wire", "Clockwork"),
@@ -150,12 +152,12 @@ let coreTests: [Target] = [
     tests("Channels", "Channels", "ControlProtocol", "Wire", "Clockwork"),
     tests("Authorization", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
     tests("OTTServer", "OTTServer", "Channels", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
-    tests("LiveProxy", "LiveProxy", "Channels", "ControlProtocol", "HLS", "MPEGTS", "RTP", "Wire", "Clockwork"),
+    tests("LiveProxy", "MediaFixtures", "LiveProxy", "Channels", "ControlProtocol", "HLS", "MPEGTS", "RTP", "Wire", "Clockwork"),
     tests("ReplicationPoint", "ReplicationPoint", "Channels", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
-    tests("OTTClient", "OTTClient", "ControlProtocol", "RTP", "MPEGTS", "Wire", "Clockwork"),
+    tests("OTTClient", "MediaFixtures", "OTTClient", "ControlProtocol", "RTP", "MPEGTS", "Wire", "Clockwork"),
     tests("LinuxIO", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
     tests("Kernel", "KernelMulticast", "Netlink", "Lab", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
-    tests("MediaIO", "MediaIO", "LiveProxy", "OTTClient", "RTP", "MPEGTS", "HLS", "LinuxIO", "Wire", "Clockwork"),
+    tests("MediaIO", "MediaFixtures", "MediaIO", "LiveProxy", "OTTClient", "RTP", "MPEGTS", "HLS", "LinuxIO", "Wire", "Clockwork"),
     tests("JSONCoding", "JSONCoding", "ControlProtocol", "Wire"),
     tests("ControlSocket", "ControlSocket", "JSONCoding", "LinuxIO", "ControlProtocol", "Wire", "Clockwork"),
     tests("OperatorConsole", "OperatorConsole", "ControlSocket", "JSONCoding", "ControlProtocol", "Wire", "Clockwork"),

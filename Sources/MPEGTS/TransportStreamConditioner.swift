@@ -70,6 +70,7 @@ package struct TransportStreamConditioner: Sendable {
     private var lastTables = -tableInterval
 
     private var counterStates = [CounterState](repeating: CounterState(), count: TransportPacket.pidCount)
+    private var usedPIDs: [UInt16] = []
     private var ownCounters = Counters()
     package private(set) var queuedBytes = 0
 
@@ -79,7 +80,7 @@ package struct TransportStreamConditioner: Sendable {
         tables = OutgoingTables(state: state)
         for counter in state.counters where counter.pid < TransportPacket.nullPID {
             counterStates[Int(counter.pid)].next = counter.next & 0x0F
-            counterStates[Int(counter.pid)].isUsed = true
+            use(Int(counter.pid))
         }
     }
 
@@ -93,13 +94,16 @@ package struct TransportStreamConditioner: Sendable {
 
     package var state: ContinuityState {
         var state = ContinuityState()
-        for (pid, counter) in zip(UInt16(0)..., counterStates) where counter.isUsed {
-            state.counters.append(ContinuityState.Counter(pid: pid, next: counter.next))
+        state.counters = usedPIDs.sorted().map {
+            ContinuityState.Counter(pid: $0, next: counterStates[Int($0)].next)
         }
         state.association = tables.associationState
         state.map = tables.mapState
         return state
     }
+
+    /// Whether packets wait that `next` would write, if need be by extrapolating.
+    package var hasPackets: Bool { position < current.packetCount || !waiting.isEmpty }
 
     /// Nanoseconds of media that wait to be sent.
     package var queuedNanoseconds: Int64 { max(0, timeline.end - lastTime) }
@@ -187,7 +191,7 @@ package struct TransportStreamConditioner: Sendable {
         let pid = Int(UInt16(buffer[offset + 1] & 0x1F) << 8 | UInt16(buffer[offset + 2]))
         buffer[offset + 3] = 0x10 | counterStates[pid].next
         counterStates[pid].next = (counterStates[pid].next &+ 1) & 0x0F
-        counterStates[pid].isUsed = true
+        use(pid)
         let end = start + TransportPacket.size
         tablePosition = end < tables.packets.count ? end : nil
         lastTime = time
@@ -229,7 +233,7 @@ package struct TransportStreamConditioner: Sendable {
             let wanted = hasPayload ? counterStates[pid].next : counterStates[pid].next &- 1
             counterStates[pid].offset = counterStates[pid].isUsed ? (wanted &- input) & 0x0F : 0
             counterStates[pid].segment = segmentNumber
-            counterStates[pid].isUsed = true
+            use(pid)
         } else if !isDiscontinuous {
             let last = counterStates[pid].lastInput
             let isExpected = input == (hasPayload ? (last &+ 1) & 0x0F : last)
@@ -240,6 +244,12 @@ package struct TransportStreamConditioner: Sendable {
         counterStates[pid].lastInput = input
         counterStates[pid].next = (output &+ 1) & 0x0F
         return output
+    }
+
+    private mutating func use(_ pid: Int) {
+        guard !counterStates[pid].isUsed else { return }
+        counterStates[pid].isUsed = true
+        usedPIDs.append(UInt16(truncatingIfNeeded: pid))
     }
 
     private func announceDiscontinuity(in buffer: inout [UInt8], at offset: Int) {

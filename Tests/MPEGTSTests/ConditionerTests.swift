@@ -1,5 +1,6 @@
 import Clockwork
 import MPEGTS
+import MediaFixtures
 import Testing
 
 @Suite struct ConditionerTests {
@@ -70,7 +71,7 @@ import Testing
     }
 
     @Test func `a table's version steps exactly when what it says has changed`() throws {
-        func versions(_ packets: [Taken]) -> [UInt8] {
+        func versions(_ packets: [TakenPacket]) -> [UInt8] {
             packets.filter { $0.pid == map && $0.bytes[1] & 0x40 != 0 }.map { $0.bytes[10] >> 1 & 31 }
         }
         var source = StreamGenerator()

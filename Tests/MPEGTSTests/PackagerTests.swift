@@ -1,6 +1,7 @@
 import Clockwork
 import Foundation
 import MPEGTS
+import MediaFixtures
 import Testing
 
 /// Real packager output, judged by ffprobe.
@@ -40,7 +41,7 @@ struct PackagerTests {
         #expect(try packager.frameCount(of: packets.flatMap(\.bytes)) == 8 * 25)
     }
 
-    private func isOnTime(_ packet: Taken, _ clock: Int64, _ packets: [Taken]) -> Bool {
+    private func isOnTime(_ packet: TakenPacket, _ clock: Int64, _ packets: [TakenPacket]) -> Bool {
         guard let first = packets.first(where: { $0.clock != nil }), let start = first.clock else { return false }
         return abs((clock - start) * 1000 / 27 - (packet.time - first.time)) <= 1
     }

@@ -1,4 +1,5 @@
 import MPEGTS
+import MediaFixtures
 import Testing
 
 private func clockTicks(_ bytes: [UInt8]) -> Int64? {
