@@ -2,31 +2,46 @@
 ///
 /// Cancelling and moving a timer are lazy: the old heap slot stays until it surfaces, and the heap is rebuilt when
 /// stale slots outnumber live ones.
+@usableFromInline
 package struct DeadlineQueue<Key: Hashable & Sendable>: Sendable {
-    private struct Slot: Sendable {
-        var deadline: Instant
-        var number: UInt64
-        var key: Key
+    @usableFromInline
+    struct Slot: Sendable {
+        @usableFromInline var deadline: Instant
+        @usableFromInline var number: UInt64
+        @usableFromInline var key: Key
+
+        @inlinable
+        init(deadline: Instant, number: UInt64, key: Key) {
+            self.deadline = deadline
+            self.number = number
+            self.key = key
+        }
     }
 
-    private var heap: [Slot] = []
-    private var live: [Key: (deadline: Instant, number: UInt64)] = [:]
-    private var nextNumber: UInt64 = 0
+    @usableFromInline var heap: [Slot] = []
+    @usableFromInline var live: [Key: (deadline: Instant, number: UInt64)] = [:]
+    @usableFromInline var nextNumber: UInt64 = 0
 
+    @inlinable
     package init() {}
 
+    @inlinable
     package var count: Int { live.count }
+    @inlinable
     package var isEmpty: Bool { live.isEmpty }
 
+    @inlinable
     package func deadline(of key: Key) -> Instant? { live[key]?.deadline }
 
     /// The earliest deadline of all.
+    @inlinable
     package mutating func nextDeadline() -> Instant? {
         dropStale()
         return heap.first?.deadline
     }
 
     /// Sets or moves the timer of `key`.
+    @inlinable
     package mutating func set(_ key: Key, at deadline: Instant) {
         nextNumber += 1
         live[key] = (deadline, nextNumber)
@@ -35,11 +50,13 @@ package struct DeadlineQueue<Key: Hashable & Sendable>: Sendable {
         if heap.count > 64, heap.count > 2 * live.count { rebuild() }
     }
 
+    @inlinable
     package mutating func cancel(_ key: Key) {
         live[key] = nil
     }
 
     /// Takes the earliest timer that is due at `now`; nil when none is.
+    @inlinable
     package mutating func popDue(at now: Instant) -> Key? {
         dropStale()
         guard let first = heap.first, first.deadline <= now else { return nil }
@@ -48,27 +65,32 @@ package struct DeadlineQueue<Key: Hashable & Sendable>: Sendable {
         return first.key
     }
 
-    private mutating func dropStale() {
+    @inlinable
+    mutating func dropStale() {
         while let first = heap.first, live[first.key]?.number != first.number { removeFirst() }
     }
 
-    private mutating func rebuild() {
+    @inlinable
+    mutating func rebuild() {
         heap = heap.filter { live[$0.key]?.number == $0.number }
         heap.sort { Self.precedes($0, $1) }
     }
 
-    private static func precedes(_ left: Slot, _ right: Slot) -> Bool {
+    @inlinable
+    static func precedes(_ left: Slot, _ right: Slot) -> Bool {
         (left.deadline, left.number) < (right.deadline, right.number)
     }
 
-    private mutating func removeFirst() {
+    @inlinable
+    mutating func removeFirst() {
         let last = heap.removeLast()
         guard !heap.isEmpty else { return }
         heap[0] = last
         siftDown(0)
     }
 
-    private mutating func siftUp(_ start: Int) {
+    @inlinable
+    mutating func siftUp(_ start: Int) {
         var child = start
         while child > 0 {
             let parent = (child - 1) / 2
@@ -78,7 +100,8 @@ package struct DeadlineQueue<Key: Hashable & Sendable>: Sendable {
         }
     }
 
-    private mutating func siftDown(_ start: Int) {
+    @inlinable
+    mutating func siftDown(_ start: Int) {
         var parent = start
         while true {
             var least = parent

@@ -1,9 +1,11 @@
 /// A moment on the monotonic clock of whoever drives a core: nanoseconds since an arbitrary start.
 ///
 /// Arithmetic saturates, so that no configured duration and no number from the network can trap.
+@usableFromInline
 package struct Instant: Hashable, Sendable, Comparable, CustomStringConvertible {
-    package var nanoseconds: Int64
+    @usableFromInline package var nanoseconds: Int64
 
+    @inlinable
     package init(nanoseconds: Int64) {
         self.nanoseconds = nanoseconds
     }
@@ -11,6 +13,7 @@ package struct Instant: Hashable, Sendable, Comparable, CustomStringConvertible 
     package static let zero = Instant(nanoseconds: 0)
     package static let distantFuture = Instant(nanoseconds: .max)
 
+    @inlinable
     package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
     package static func + (instant: Instant, duration: Duration) -> Instant {
@@ -28,7 +31,7 @@ package struct Instant: Hashable, Sendable, Comparable, CustomStringConvertible 
         return .nanoseconds(overflow ? (left < right ? .min : .max) : difference)
     }
 
-    package var description: String { "t+\(Double(nanoseconds) / 1e9)s" }
+    @usableFromInline package var description: String { "t+\(Double(nanoseconds) / 1e9)s" }
 }
 
 extension Duration {

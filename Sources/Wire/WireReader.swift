@@ -6,7 +6,7 @@
 package struct WireReader: ~Escapable {
     @usableFromInline let bytes: RawSpan
     /// Bytes consumed so far.
-    @usableFromInline package private(set) var offset = 0
+    @usableFromInline package internal(set) var offset = 0
 
     @_lifetime(copy bytes)
     @inlinable
@@ -21,14 +21,14 @@ package struct WireReader: ~Escapable {
     @inlinable
     package var isAtEnd: Bool { remaining == 0 }
 
-    @usableFromInline
+    @inlinable
     func require(_ count: Int) throws(WireError) {
         guard count >= 0, count <= remaining else {
             throw .truncated(offset: offset, needed: count, available: remaining)
         }
     }
 
-    @usableFromInline
+    @inlinable
     @_lifetime(self: copy self)
     mutating func advance(by count: Int) {
         offset += count

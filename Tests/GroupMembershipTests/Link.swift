@@ -34,6 +34,13 @@ struct Link {
         return actions
     }
 
+    @discardableResult
+    mutating func stop() -> [MembershipAction] {
+        actions = []
+        core.stop(now: now, into: &actions)
+        return actions
+    }
+
     /// Lets time pass, timers firing exactly when they are due, and returns what happened with its time.
     @discardableResult
     mutating func pass(_ duration: Duration) -> [(at: Instant, action: MembershipAction)] {
@@ -53,7 +60,7 @@ struct Link {
 extension MembershipAction {
     /// The query it sends, if it sends one.
     var query: IGMPQuery? {
-        guard case .send(let bytes, _) = self, case .query(let query)? = try? IGMPMessage(decoding: bytes.span.bytes)
+        guard case .send(let bytes, _) = self, case .query(let query)? = try? IGMPMessage(bytes)
         else {
             return nil
         }

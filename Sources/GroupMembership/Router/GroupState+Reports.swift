@@ -8,6 +8,14 @@ extension GroupState {
     mutating func apply(
         _ type: MembershipRecordType, _ listed: [IPAddress], from reporter: Reporter, group: IPAddress,
         _ rules: ReportRules, _ usage: inout MembershipUsage, _ events: inout [MembershipEvent]
+    ) throws(MembershipLimit) -> (isKnown: Bool, schedule: Schedule) {
+        let isKnown = try change(type, listed, from: reporter, group: group, rules, &usage, &events)
+        return (isKnown, reschedule())
+    }
+
+    private mutating func change(
+        _ type: MembershipRecordType, _ listed: [IPAddress], from reporter: Reporter, group: IPAddress,
+        _ rules: ReportRules, _ usage: inout MembershipUsage, _ events: inout [MembershipEvent]
     ) throws(MembershipLimit) -> Bool {
         let (index, isPresent) = position(host: reporter.host, port: reporter.port)
         if !isPresent {

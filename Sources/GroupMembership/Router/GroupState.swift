@@ -20,8 +20,7 @@ struct GroupState: Sendable {
         var high = records.count
         while low < high {
             let middle = (low + high) / 2
-            let record = records[middle]
-            if record.port == port ? record.host < host : record.port < port { low = middle + 1 } else { high = middle }
+            if records[middle].precedes(host, on: port) { low = middle + 1 } else { high = middle }
         }
         return (low, low < records.count && records[low].host == host && records[low].port == port)
     }
@@ -110,7 +109,6 @@ struct GroupState: Sendable {
     /// Owes queries from `start` on.
     mutating func ask(group: Bool, sources: [IPAddress], count: Int, start: Instant) {
         query.ask(group: group, sources: sources, count: count, start: start)
-        wake = .earliest(wake, query.next)
     }
 
     /// Another router queries: it asks about this group, and its questions lower the timers.
@@ -125,6 +123,7 @@ struct GroupState: Sendable {
 
     /// Hands over the queries due now and notes their transmission. A query whose question is answered is dropped.
     mutating func dueQueries(of group: IPAddress, now: Instant, timers: MembershipTimers) -> [MembershipEvent] {
+        defer { wake = .earliest(wake, query.next) }
         guard let next = query.next, next <= now else { return [] }
         let leavers = LeavingSummary(records)
         query.retain(
@@ -151,7 +150,6 @@ struct GroupState: Sendable {
             }
         }
         query.sent(now: now, interval: timers.lastMemberQueryInterval)
-        wake = .earliest(wake, query.next)
         return events
     }
 

@@ -126,6 +126,7 @@ package struct MembershipInterface: Sendable {
     func port(_ bridgePort: InterfaceIndex?) -> OutputPort { OutputPort(interface: interface, bridgePort: bridgePort) }
 
     mutating func flush(into actions: inout [MembershipAction]) {
+        if events.isEmpty { return }
         for event in events {
             switch event {
             case .changed(let group, let port):

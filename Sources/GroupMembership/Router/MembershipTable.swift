@@ -25,25 +25,26 @@ struct MembershipTable: Sendable {
         let group = record.group
         let listed = record.sources.sortedSet()
         // Chained, not taken out and put back: the state must change in place, not be copied for every report.
-        if let isKnown = try states[group]?.apply(
+        if let (isKnown, schedule) = try states[group]?.apply(
             record.type, listed, from: reporter, group: group, rules, &usage, &events)
         {
-            settle(group)
+            settle(group, schedule)
             return isKnown
         }
         guard record.type.joins(listed) else { return false }
         guard states.count < rules.limits.maxGroups else { throw .maxGroups }
         var state = GroupState()
-        _ = try state.apply(record.type, listed, from: reporter, group: group, rules, &usage, &events)
+        let (isKnown, schedule) = try state.apply(
+            record.type, listed, from: reporter, group: group, rules, &usage, &events)
         states[group] = state
-        settle(group)
-        return true
+        settle(group, schedule)
+        return isKnown
     }
 
     /// Another router asked about `group`, or `sources` of it: what is not reported again goes at `deadline`.
     mutating func shorten(_ group: IPAddress, sources: [IPAddress], until deadline: Instant) {
         states[group]?.shorten(sources.sortedSet(), until: deadline)
-        settle(group)
+        settle(group, states[group]?.reschedule())
     }
 
     /// Performs what is due: expiries and queries.
@@ -59,7 +60,7 @@ struct MembershipTable: Sendable {
             } else {
                 states[group]?.cancelQueries()
             }
-            settle(group)
+            settle(group, states[group]?.reschedule())
         }
     }
 
@@ -73,15 +74,14 @@ struct MembershipTable: Sendable {
                 if record.port != last { events.append(.changed(group: group, port: record.port)) }
                 last = record.port
             }
-            settle(group)
+            settle(group, states[group]?.reschedule())
         }
     }
 
     /// Forgets an empty group; otherwise makes sure that its timer is not set too late.
-    private mutating func settle(_ group: IPAddress) {
-        guard let schedule = states[group]?.reschedule() else { return }
+    private mutating func settle(_ group: IPAddress, _ schedule: GroupState.Schedule?) {
         switch schedule {
-        case .unchanged: break
+        case nil, .unchanged: break
         case .at(let deadline): deadlines.set(group, at: deadline)
         case .never:
             deadlines.cancel(group)
