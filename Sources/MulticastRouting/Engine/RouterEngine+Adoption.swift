@@ -45,7 +45,7 @@ extension RouterEngine {
     private func adoptionGrace(on index: InterfaceIndex) -> Duration? {
         guard let interface = interfaces.routed[index], interface.isRunning else { return nil }
         let igmp = interface.configuration.igmp.map { $0.queryMaxResponseTime + configuration.adoption.igmpMargin }
-        let pim = interface.configuration.pim.map { $0.joinPruneHoldtime ?? $0.joinPruneInterval * 7 / 2 }
+        let pim = interface.configuration.pim.map(\.joinPruneHoldtime)
         guard let igmp, let pim else { return igmp ?? pim }
         return max(igmp, pim)
     }
