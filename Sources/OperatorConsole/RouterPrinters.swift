@@ -86,7 +86,7 @@ package enum RouterPrinters {
             .init("admission", priority: 5), .init("vif", priority: 6, alignment: .right),
             .init("querier", priority: 4), .init("dr", priority: 7), .init("neighbors", priority: 4, alignment: .right),
             .init("groups", priority: 1, alignment: .right), .init("hosts", priority: 1, alignment: .right),
-            .init("problem"),
+            .init("problem", priority: 1),
         ])
         for entry in document.interfaces {
             table.append([

@@ -84,6 +84,7 @@ package struct Table: Sendable {
             }
             if !isLast { line += String(repeating: " ", count: Self.gap) }
         }
+        while line.last == " " { line.removeLast() }
         return line
     }
 }
