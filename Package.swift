@@ -171,7 +171,8 @@ let edgePrograms: [Target] = [
     library(
         "Credentials", "Authorization", "JSONCoding", "ControlProtocol", "Wire", "Clockwork", .jwt, .x509,
         .asn1, .crypto),
-    library("CatalogueStore", "OTTServer", "JSONCoding", "ControlProtocol", "Wire", "Clockwork", .sqlite),
+    library(
+        "CatalogueStore", "OTTServer", "Authorization", "JSONCoding", "ControlProtocol", "Wire", "Clockwork", .sqlite),
     library(
         "HTTPEdge", "JSONCoding", "ControlProtocol", "HLS", "Credentials", "Wire", "Clockwork", .hummingbird,
         .hummingbirdTLS,
@@ -188,8 +189,10 @@ let edgePrograms: [Target] = [
 ]
 
 let edgeTests: [Target] = [
-    tests("Credentials", "Credentials", "ControlProtocol", "Wire", "Clockwork"),
-    tests("CatalogueStore", "CatalogueStore", "OTTServer", "JSONCoding", "ControlProtocol", "Wire", "Clockwork"),
+    tests("Credentials", "Credentials", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
+    tests(
+        "CatalogueStore", "CatalogueStore", "OTTServer", "Authorization", "JSONCoding", "ControlProtocol", "Wire",
+        "Clockwork"),
     tests(
         "HTTPEdge", "HTTPEdge", "Credentials", "JSONCoding", "ControlProtocol", "Wire", "Clockwork", .hummingbird,
         .httpTypes, .asyncHTTPClient, .nio, .logging),
