@@ -13,7 +13,8 @@ struct Mrpctl: ParsableCommand {
             """,
         version: "mrpctl \(ProgramVersion.current)",
         subcommands: [
-            ShowCommand.self, WatchCommand.self, ExplainCommand.self, ChannelCommand.self, SubscriberCommand.self,
+            StatusCommand.self, ShowCommand.self, WatchCommand.self, ExplainCommand.self, ChannelCommand.self,
+            SubscriberCommand.self,
             EntitleCommand.self, RevokeCommand.self,
         ] + edgeCommands)
 
