@@ -92,6 +92,7 @@ static bool read_link(struct nl_object *object, void *item) {
     result->peer = peer_is_here ? (uint32_t)rtnl_link_get_link(link) : 0;
     result->mtu = rtnl_link_get_mtu(link);
     result->flags = rtnl_link_get_flags(link);
+    result->operational_state = rtnl_link_get_operstate(link);
     result->has_hardware_address = hardware_address_of(rtnl_link_get_addr(link), &result->hardware_address);
     copy_name(result->name, rtnl_link_get_name(link));
     copy_name(result->kind, rtnl_link_get_type(link));

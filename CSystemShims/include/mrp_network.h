@@ -13,6 +13,7 @@ struct mrp_link {
     uint32_t peer;        // the other end of a veth pair in the same namespace, or 0
     uint32_t mtu;
     uint32_t flags;  // IFF_*
+    uint8_t operational_state;  // IF_OPER_*, RFC 2863
     bool has_hardware_address;
     uint64_t hardware_address;
     char name[16];

@@ -3,6 +3,13 @@ import Glibc
 import LinuxIO
 import Wire
 
+/// RFC 2863's ifOperStatus, with the kernel's numbers. A link is `unknown` until its driver first tells of a carrier, and
+/// what is sent over it in the meantime is dropped; loopback and tunnels stay so.
+package enum OperationalState: UInt8, Hashable, Sendable {
+    case unknown, notPresent, down, lowerLayerDown, testing, dormant
+    case up
+}
+
 /// A network interface.
 package struct NetworkLink: Hashable, Sendable {
     package var index: InterfaceIndex
@@ -12,8 +19,9 @@ package struct NetworkLink: Hashable, Sendable {
     package var mtu: Int
     /// Set up by the administrator.
     package var isUp: Bool
-    /// Up, and the other end too.
+    /// Up, and nothing is known to be wrong with it.
     package var isRunning: Bool
+    package var operationalState: OperationalState
     package var isMulticast: Bool
     package var isLoopback: Bool
     /// The bridge it is a port of.
@@ -26,7 +34,8 @@ package struct NetworkLink: Hashable, Sendable {
 
     package init(
         index: InterfaceIndex, name: String, kind: String = "", mtu: Int = 1500, isUp: Bool = true,
-        isRunning: Bool = true, isMulticast: Bool = true, isLoopback: Bool = false, controller: InterfaceIndex? = nil,
+        isRunning: Bool = true, operationalState: OperationalState = .up, isMulticast: Bool = true,
+        isLoopback: Bool = false, controller: InterfaceIndex? = nil,
         peer: InterfaceIndex? = nil, hardwareAddress: MACAddress? = nil
     ) {
         self.index = index
@@ -35,6 +44,7 @@ package struct NetworkLink: Hashable, Sendable {
         self.mtu = mtu
         self.isUp = isUp
         self.isRunning = isRunning
+        self.operationalState = operationalState
         self.isMulticast = isMulticast
         self.isLoopback = isLoopback
         self.controller = controller
@@ -84,7 +94,9 @@ extension NetworkLink {
         self.init(
             index: InterfaceIndex(link.ifindex), name: withUnsafeBytes(of: link.name, text),
             kind: withUnsafeBytes(of: link.kind, text), mtu: Int(link.mtu), isUp: isSet(IFF_UP),
-            isRunning: isSet(IFF_RUNNING), isMulticast: isSet(IFF_MULTICAST),
+            isRunning: isSet(IFF_RUNNING),
+            operationalState: OperationalState(rawValue: link.operational_state) ?? .unknown,
+            isMulticast: isSet(IFF_MULTICAST),
             isLoopback: isSet(IFF_LOOPBACK),
             controller: link.controller == 0 ? nil : InterfaceIndex(link.controller),
             peer: link.peer == 0 ? nil : InterfaceIndex(link.peer),

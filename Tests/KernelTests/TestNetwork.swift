@@ -1,4 +1,5 @@
 import Glibc
+import Lab
 import LinuxIO
 import Netlink
 import Testing
@@ -71,7 +72,19 @@ final class TestNetwork {
                 try configuration.move(link.index, to: target.descriptor)
             }
         }
-        return (try bringUp(first), try bringUp(second))
+        let ends = (try bringUp(first), try bringUp(second))
+        for (node, end) in [(first.node, ends.0), (second.node, ends.1)] {
+            try #require(try inside(node) { try Self.waitUntilRunning(end) }, "\(end.name) does not come up")
+        }
+        return ends
+    }
+
+    /// The kernel notices a carrier a moment later, and drops what is sent before.
+    private static func waitUntilRunning(_ end: Interface) throws -> Bool {
+        let configuration = try NetworkConfiguration()
+        return try eventually(within: .seconds(5)) {
+            try configuration.links().contains { $0.index == end.index && $0.operationalState == .up }
+        }
     }
 
     private func bringUp(_ end: (node: String, name: String, address: String?)) throws -> Interface {
