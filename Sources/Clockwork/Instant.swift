@@ -17,8 +17,14 @@ package struct Instant: Hashable, Sendable, Comparable, CustomStringConvertible 
     package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
     package static func + (instant: Instant, duration: Duration) -> Instant {
-        let (sum, overflow) = instant.nanoseconds.addingReportingOverflow(duration.nanoseconds)
-        return Instant(nanoseconds: overflow ? (duration.nanoseconds < 0 ? .min : .max) : sum)
+        instant.advanced(byNanoseconds: duration.nanoseconds)
+    }
+
+    /// What `+` does, for a duration that was taken apart once instead of for every packet.
+    @inlinable
+    package func advanced(byNanoseconds count: Int64) -> Instant {
+        let (sum, overflow) = nanoseconds.addingReportingOverflow(count)
+        return Instant(nanoseconds: overflow ? (count < 0 ? .min : .max) : sum)
     }
 
     package static func - (instant: Instant, duration: Duration) -> Instant {

@@ -44,6 +44,16 @@ package enum IPAddress: Hashable, Sendable, Comparable, CustomStringConvertible 
         return nil
     }
 
+    // Written out, because the compiler's own comparison of enumerations goes through witness tables.
+    package static func < (left: IPAddress, right: IPAddress) -> Bool {
+        switch (left, right) {
+        case (.v4(let mine), .v4(let theirs)): mine < theirs
+        case (.v6(let mine), .v6(let theirs)): mine < theirs
+        case (.v4, .v6): true
+        case (.v6, .v4): false
+        }
+    }
+
     package var description: String {
         switch self {
         case .v4(let address): address.description

@@ -6,18 +6,10 @@ extension GroupState {
     ///
     /// A refused record leaves everything as it was.
     mutating func apply(
-        _ type: MembershipRecordType, _ listed: [IPAddress], from reporter: Reporter, group: IPAddress,
-        _ rules: ReportRules, _ usage: inout MembershipUsage, _ events: inout [MembershipEvent]
-    ) throws(MembershipLimit) -> (isKnown: Bool, schedule: Schedule) {
-        let isKnown = try change(type, listed, from: reporter, group: group, rules, &usage, &events)
-        return (isKnown, reschedule())
-    }
-
-    private mutating func change(
-        _ type: MembershipRecordType, _ listed: [IPAddress], from reporter: Reporter, group: IPAddress,
-        _ rules: ReportRules, _ usage: inout MembershipUsage, _ events: inout [MembershipEvent]
+        _ type: MembershipRecordType, _ listed: [IPAddress], from reporter: Reporter, _ rules: ReportRules,
+        _ usage: inout MembershipUsage, _ events: inout [MembershipEvent]
     ) throws(MembershipLimit) -> Bool {
-        let (index, isPresent) = position(host: reporter.host, port: reporter.port)
+        let (index, isPresent) = position(of: HostKey(reporter.host, on: reporter.port))
         if !isPresent {
             guard type.joins(listed) else { return false }
             try admit(reporter, rules.limits, usage)
@@ -25,7 +17,7 @@ extension GroupState {
                 host: reporter.host, port: reporter.port, version: reporter.version, now: rules.now)
             insert(record, at: index)
         }
-        let wasLeaving = records[index].isLeaving
+        let wasLeaving = reporter.version != .v3 && records[index].isLeaving
         let outcome: ReportOutcome
         do {
             outcome = try transition(at: index, type, listed, reporter, rules)
@@ -39,9 +31,9 @@ extension GroupState {
             usage.remove(records[index])
             remove(at: index)
         } else if reporter.version != .v3, type.joins(listed), !reporter.isSingleHost {
-            suppressionMayHide(from: reporter, wasLeaving: wasLeaving, group: group, rules, &usage, &events)
+            suppressionMayHide(from: reporter, wasLeaving: wasLeaving, rules, &usage, &events)
         }
-        ask(outcome, about: group, rules, &events)
+        ask(outcome, rules, &events)
         return true
     }
 
@@ -61,11 +53,12 @@ extension GroupState {
         var context = ReportContext(
             now: rules.now, memberUntil: rules.memberUntil, leaveUntil: nil, isCertain: true,
             maxSources: rules.limits.maxGroupSources)
-        if type.gives(up: listed, of: records[index]) {
+        if type.gives(up: listed, knowing: records[index].sources.count) {
             context.isCertain =
                 rules.immediateLeave || reporter.isSingleHost
                 || (rules.explicitTracking && version == .v3 && !hasOlderHosts(on: reporter.port))
-            if rules.isQuerier {
+            // The host's own word needs no query, except in the one row where it may be incomplete.
+            if rules.isQuerier, !context.isCertain || type == .changeToIncludeMode {
                 let start = query.start(now: rules.now, interval: rules.timers.lastMemberQueryInterval)
                 context.leaveUntil = start + rules.timers.lastMemberQueryTime
             }
@@ -80,20 +73,20 @@ extension GroupState {
     }
 
     private mutating func ask(
-        _ outcome: ReportOutcome, about group: IPAddress, _ rules: ReportRules, _ events: inout [MembershipEvent]
+        _ outcome: ReportOutcome, _ rules: ReportRules, _ events: inout [MembershipEvent]
     ) {
         guard rules.isQuerier, outcome.asksGroup || !outcome.askedSources.isEmpty else { return }
         self.ask(
             group: outcome.asksGroup, sources: outcome.askedSources, count: rules.timers.lastMemberQueryCount,
             start: query.start(now: rules.now, interval: rules.timers.lastMemberQueryInterval))
-        events += dueQueries(of: group, now: rules.now, timers: rules.timers)
+        sendDueQueries(now: rules.now, timers: rules.timers, &events)
     }
 
     /// A report of version 1 or 2 keeps its listeners from sending theirs (RFC 2236 §3), so it speaks for the other
     /// members of these versions on the port too. It answers what the leaves of hosts on the port asked, unless it is
     /// a leaver's own: that one took back only its own leave.
     private mutating func suppressionMayHide(
-        from reporter: Reporter, wasLeaving: Bool, group: IPAddress, _ rules: ReportRules,
+        from reporter: Reporter, wasLeaving: Bool, _ rules: ReportRules,
         _ usage: inout MembershipUsage, _ events: inout [MembershipEvent]
     ) {
         let range = indices(on: reporter.port)
@@ -106,9 +99,7 @@ extension GroupState {
             }
         }
         if wasLeaving { return }
-        let gone = remove(in: range, where: \.isLeaving)
-        for record in gone { usage.remove(record) }
-        if !gone.isEmpty { events.append(.changed(group: group, port: reporter.port)) }
+        drop(in: range, where: \.isLeaving, &usage, &events)
     }
 }
 
@@ -131,10 +122,10 @@ extension MembershipRecordType {
     }
 
     /// Whether the record may end something that another host, hidden, still wants.
-    fileprivate func gives(up listed: [IPAddress], of record: HostRecord) -> Bool {
+    fileprivate func gives(up listed: [IPAddress], knowing sourceCount: Int) -> Bool {
         switch self {
         case .modeIsInclude, .allowNewSources: false
-        case .modeIsExclude, .changeToExcludeMode: !(listed.isEmpty && record.sources.isEmpty)
+        case .modeIsExclude, .changeToExcludeMode: !listed.isEmpty || sourceCount > 0
         case .changeToIncludeMode, .blockOldSources: true
         }
     }

@@ -3,8 +3,11 @@ import Wire
 
 /// All host records of one group on one interface, and the queries it owes.
 struct GroupState: Sendable {
-    /// Sorted by port, then host.
+    let group: IPAddress
+    /// In the order of `keys`.
     private(set) var records: [HostRecord] = []
+    /// Sorted: by port, then host. Apart from the records, so that a search stays within a few cache lines.
+    private var keys: [HostKey] = []
     private(set) var query = LastMemberQuery()
     /// No timer of the group ends before this.
     private var wake: Instant?
@@ -13,22 +16,26 @@ struct GroupState: Sendable {
     /// Records of hosts that speak an older version; most groups have none, which spares a search on every report.
     private(set) var olderHosts = 0
 
-    var isEmpty: Bool { records.isEmpty }
+    init(group: IPAddress) {
+        self.group = group
+    }
 
-    func position(host: IPAddress, port: OutputPort) -> (index: Int, isPresent: Bool) {
+    var isEmpty: Bool { keys.isEmpty }
+
+    func position(of key: HostKey) -> (index: Int, isPresent: Bool) {
         var low = 0
-        var high = records.count
+        var high = keys.count
         while low < high {
             let middle = (low + high) / 2
-            if records[middle].precedes(host, on: port) { low = middle + 1 } else { high = middle }
+            if keys[middle] < key { low = middle + 1 } else { high = middle }
         }
-        return (low, low < records.count && records[low].host == host && records[low].port == port)
+        return (low, low < keys.count && keys[low] == key)
     }
 
     func indices(on port: OutputPort) -> Range<Int> {
-        let (start, _) = position(host: .v4(.unspecified), port: port)
+        let start = position(of: HostKey(firstOn: port)).index
         var end = start
-        while end < records.count, records[end].port == port { end += 1 }
+        while end < keys.count, keys[end].isOn(port) { end += 1 }
         return start..<end
     }
 
@@ -37,6 +44,7 @@ struct GroupState: Sendable {
     }
 
     mutating func insert(_ record: HostRecord, at index: Int) {
+        keys.insert(HostKey(record.host, on: record.port), at: index)
         records.insert(record, at: index)
         wake = .earliest(wake, record.nextDeadline)
         if record.version != .v3 { olderHosts += 1 }
@@ -47,35 +55,50 @@ struct GroupState: Sendable {
         at index: Int, _ body: (inout HostRecord) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let wasOlder = records[index].version != .v3
-        defer {
-            let isOlder = records[index].version != .v3
-            olderHosts += (isOlder ? 1 : 0) - (wasOlder ? 1 : 0)
-            wake = .earliest(wake, records[index].nextDeadline)
-        }
-        return try body(&records[index])
+        let result = try body(&records[index])
+        olderHosts += (records[index].version != .v3 ? 1 : 0) - (wasOlder ? 1 : 0)
+        wake = .earliest(wake, records[index].nextDeadline)
+        return result
     }
 
     mutating func remove(at index: Int) {
         if records[index].version != .v3 { olderHosts -= 1 }
+        keys.remove(at: index)
         records.remove(at: index)
     }
 
-    /// Takes out the records that `isGone` says, in order, and returns them.
-    mutating func remove(in range: Range<Int>? = nil, where isGone: (HostRecord) -> Bool) -> [HostRecord] {
+    /// Forgets the records that `isGone` says, and tells of each port that lost one.
+    mutating func drop(
+        in range: Range<Int>? = nil, where isGone: (HostRecord) -> Bool, _ usage: inout MembershipUsage,
+        _ events: inout [MembershipEvent]
+    ) {
+        for port in remove(in: range, where: isGone, &usage) { events.append(.changed(group: group, port: port)) }
+    }
+
+    /// Takes out the records that `isGone` says, and returns the ports they were on.
+    private mutating func remove(
+        in range: Range<Int>?, where isGone: (HostRecord) -> Bool, _ usage: inout MembershipUsage
+    ) -> [OutputPort] {
         let range = range ?? records.indices
-        var removed: [HostRecord] = []
         var kept = range.lowerBound
+        var ports: [OutputPort] = []
         for index in range {
-            if isGone(records[index]) {
-                removed.append(records[index])
+            let record = records[index]
+            if isGone(record) {
+                usage.remove(record)
+                if record.version != .v3 { olderHosts -= 1 }
+                if ports.last != record.port { ports.append(record.port) }
             } else {
-                if kept != index { records.swapAt(kept, index) }
+                if kept != index {
+                    records.swapAt(kept, index)
+                    keys.swapAt(kept, index)
+                }
                 kept += 1
             }
         }
         records.removeSubrange(kept..<range.upperBound)
-        olderHosts -= removed.count { $0.version != .v3 }
-        return removed
+        keys.removeSubrange(kept..<range.upperBound)
+        return ports
     }
 
     /// When the table must look at the group again.
@@ -88,22 +111,23 @@ struct GroupState: Sendable {
 
     mutating func reschedule() -> Schedule {
         if records.isEmpty { return .never }
-        guard let wake, scheduled.map({ wake < $0 }) ?? true else { return .unchanged }
+        guard let wake else { return .unchanged }
+        if let scheduled, scheduled <= wake { return .unchanged }
         scheduled = wake
         return .at(wake)
     }
 
-    /// The table's timer has fired: lets ended timers take effect, and returns the ports where that changed something,
-    /// in order, and what went.
-    mutating func expire(at now: Instant) -> (changed: [OutputPort], gone: [HostRecord]) {
+    /// The table's timer has fired: lets ended timers take effect.
+    mutating func expire(at now: Instant, _ usage: inout MembershipUsage, _ events: inout [MembershipEvent]) {
         scheduled = nil
-        defer { wake = records.reduce(query.next) { .earliest($0, $1.nextDeadline) } }
-        var changed: [OutputPort] = []
-        for index in records.indices where records[index].expire(at: now) && changed.last != records[index].port {
-            changed.append(records[index].port)
+        var told: OutputPort?
+        for index in records.indices where records[index].expire(at: now) {
+            let port = records[index].port
+            if told != port { events.append(.changed(group: group, port: port)) }
+            told = port
         }
-        if changed.isEmpty { return ([], []) }
-        return (changed, remove(where: \.isEmpty))
+        if told != nil { _ = remove(in: nil, where: \.isEmpty, &usage) }
+        wake = records.reduce(query.next) { .earliest($0, $1.nextDeadline) }
     }
 
     /// Owes queries from `start` on.
@@ -122,17 +146,16 @@ struct GroupState: Sendable {
     }
 
     /// Hands over the queries due now and notes their transmission. A query whose question is answered is dropped.
-    mutating func dueQueries(of group: IPAddress, now: Instant, timers: MembershipTimers) -> [MembershipEvent] {
+    mutating func sendDueQueries(now: Instant, timers: MembershipTimers, _ events: inout [MembershipEvent]) {
         defer { wake = .earliest(wake, query.next) }
-        guard let next = query.next, next <= now else { return [] }
+        guard let next = query.next, next <= now else { return }
         let leavers = LeavingSummary(records)
         query.retain(
             group: leavers.group || (query.groupStandsForSources && !leavers.sources.isEmpty),
             where: { leavers.sources.contains($0) })
-        guard query.next != nil else { return [] }
+        guard query.next != nil else { return }
 
         let horizon = now + timers.lastMemberQueryTime
-        var events: [MembershipEvent] = []
         if query.groupRemaining > 0 {
             let isWanted = records.contains {
                 $0.filterMode == .exclude && !$0.groupIsLeaving && $0.groupExpires > horizon
@@ -150,7 +173,6 @@ struct GroupState: Sendable {
             }
         }
         query.sent(now: now, interval: timers.lastMemberQueryInterval)
-        return events
     }
 
     /// For each of `pending` (sorted) whether a host that is not leaving it wants it beyond `horizon`.

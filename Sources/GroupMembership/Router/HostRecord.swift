@@ -32,11 +32,6 @@ struct HostRecord: Sendable {
 
     var isEmpty: Bool { filterMode == .include && sources.isEmpty }
 
-    /// The order of records in a group: by port, then host.
-    func precedes(_ host: IPAddress, on port: OutputPort) -> Bool {
-        self.port == port ? self.host < host : self.port < port
-    }
-
     /// Nothing will remain of the record unless its host reports again.
     var isLeaving: Bool {
         switch filterMode {

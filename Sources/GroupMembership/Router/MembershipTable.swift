@@ -3,16 +3,20 @@ import Wire
 
 /// The groups of one interface with the hosts that want them, for either address family.
 struct MembershipTable: Sendable {
-    private var states: [IPAddress: GroupState] = [:]
-    private var deadlines = DeadlineQueue<IPAddress>()
+    /// In slots, because a state must change in place, and a dictionary moves its values out and in for that.
+    private var slots: [GroupState?] = []
+    private var freeSlots: [Int] = []
+    private var slotOf: [IPAddress: Int] = [:]
+    /// One timer a slot.
+    private var deadlines = DeadlineQueue<Int>()
     private var usage = MembershipUsage()
 
     /// Sorted.
-    var groups: [IPAddress] { states.keys.sorted() }
-    var groupCount: Int { states.count }
+    var groups: [IPAddress] { slotOf.keys.sorted() }
 
     func memberships(of group: IPAddress) -> [HostMembership] {
-        states[group]?.records.map { $0.membership(of: group) } ?? []
+        guard let slot = slotOf[group], let records = slots[slot]?.records else { return [] }
+        return records.map { $0.membership(of: group) }
     }
 
     mutating func nextDeadline() -> Instant? { deadlines.nextDeadline() }
@@ -22,70 +26,74 @@ struct MembershipTable: Sendable {
         _ record: MembershipRecord, from reporter: Reporter, _ rules: ReportRules,
         into events: inout [MembershipEvent]
     ) throws(MembershipLimit) -> Bool {
-        let group = record.group
         let listed = record.sources.sortedSet()
-        // Chained, not taken out and put back: the state must change in place, not be copied for every report.
-        if let (isKnown, schedule) = try states[group]?.apply(
-            record.type, listed, from: reporter, group: group, rules, &usage, &events)
-        {
-            settle(group, schedule)
-            return isKnown
+        if let slot = slotOf[record.group] {
+            let isKnown = try slots[slot]?.apply(record.type, listed, from: reporter, rules, &usage, &events)
+            settle(slot)
+            return isKnown ?? false
         }
         guard record.type.joins(listed) else { return false }
-        guard states.count < rules.limits.maxGroups else { throw .maxGroups }
-        var state = GroupState()
-        let (isKnown, schedule) = try state.apply(
-            record.type, listed, from: reporter, group: group, rules, &usage, &events)
-        states[group] = state
-        settle(group, schedule)
+        guard slotOf.count < rules.limits.maxGroups else { throw .maxGroups }
+        var state = GroupState(group: record.group)
+        let isKnown = try state.apply(record.type, listed, from: reporter, rules, &usage, &events)
+        settle(occupy(state))
         return isKnown
     }
 
     /// Another router asked about `group`, or `sources` of it: what is not reported again goes at `deadline`.
     mutating func shorten(_ group: IPAddress, sources: [IPAddress], until deadline: Instant) {
-        states[group]?.shorten(sources.sortedSet(), until: deadline)
-        settle(group, states[group]?.reschedule())
+        guard let slot = slotOf[group] else { return }
+        slots[slot]?.shorten(sources.sortedSet(), until: deadline)
+        settle(slot)
     }
 
     /// Performs what is due: expiries and queries.
     mutating func tick(
         now: Instant, isQuerier: Bool, timers: MembershipTimers, into events: inout [MembershipEvent]
     ) {
-        while let group = deadlines.popDue(at: now) {
-            guard let (changed, gone) = states[group]?.expire(at: now) else { continue }
-            for record in gone { usage.remove(record) }
-            for port in changed { events.append(.changed(group: group, port: port)) }
+        while let slot = deadlines.popDue(at: now) {
+            slots[slot]?.expire(at: now, &usage, &events)
             if isQuerier {
-                events += states[group]?.dueQueries(of: group, now: now, timers: timers) ?? []
+                slots[slot]?.sendDueQueries(now: now, timers: timers, &events)
             } else {
-                states[group]?.cancelQueries()
+                slots[slot]?.cancelQueries()
             }
-            settle(group, states[group]?.reschedule())
+            settle(slot)
         }
     }
 
     /// Takes out every record that `isGone` says.
     mutating func remove(where isGone: (IPAddress, HostRecord) -> Bool, into events: inout [MembershipEvent]) {
         for group in groups {
-            guard let gone = states[group]?.remove(where: { isGone(group, $0) }), !gone.isEmpty else { continue }
-            var last: OutputPort?
-            for record in gone {
-                usage.remove(record)
-                if record.port != last { events.append(.changed(group: group, port: record.port)) }
-                last = record.port
-            }
-            settle(group, states[group]?.reschedule())
+            guard let slot = slotOf[group] else { continue }
+            slots[slot]?.drop(where: { isGone(group, $0) }, &usage, &events)
+            settle(slot)
         }
     }
 
+    private mutating func occupy(_ state: GroupState) -> Int {
+        let slot: Int
+        if let free = freeSlots.popLast() {
+            slot = free
+            slots[slot] = state
+        } else {
+            slot = slots.count
+            slots.append(state)
+        }
+        slotOf[state.group] = slot
+        return slot
+    }
+
     /// Forgets an empty group; otherwise makes sure that its timer is not set too late.
-    private mutating func settle(_ group: IPAddress, _ schedule: GroupState.Schedule?) {
-        switch schedule {
+    private mutating func settle(_ slot: Int) {
+        switch slots[slot]?.reschedule() {
         case nil, .unchanged: break
-        case .at(let deadline): deadlines.set(group, at: deadline)
+        case .at(let deadline): deadlines.set(slot, at: deadline)
         case .never:
-            deadlines.cancel(group)
-            states[group] = nil
+            deadlines.cancel(slot)
+            if let group = slots[slot]?.group { slotOf[group] = nil }
+            slots[slot] = nil
+            freeSlots.append(slot)
         }
     }
 }

@@ -30,13 +30,16 @@ struct MembershipTimers: Equatable, Sendable {
         startupQueryInterval = configuration.startupQueryInterval ?? configuration.queryInterval / 4
         startupQueryCount = configuration.startupQueryCount ?? robustness
         groupMembershipInterval = self.queryInterval * robustness + queryMaxResponseTime
+        membershipNanoseconds = groupMembershipInterval.nanoseconds
         otherQuerierPresentInterval = self.queryInterval * robustness + queryMaxResponseTime / 2
         lastMemberQueryTime = lastMemberQueryInterval * lastMemberQueryCount
     }
 
     let groupMembershipInterval: Duration
+    private let membershipNanoseconds: Int64
     let otherQuerierPresentInterval: Duration
     let lastMemberQueryTime: Duration
-    /// RFC 3376 §8.13.
-    var olderHostPresentInterval: Duration { groupMembershipInterval }
+
+    /// When a host heard at `now` is forgotten; RFC 3376 §8.13 gives the older-host-present interval the same length.
+    func memberUntil(_ now: Instant) -> Instant { now.advanced(byNanoseconds: membershipNanoseconds) }
 }

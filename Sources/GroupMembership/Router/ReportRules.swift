@@ -25,7 +25,7 @@ struct ReportRules: Sendable {
         self.now = now
         self.timers = timers
         self.isQuerier = isQuerier
-        memberUntil = now + timers.groupMembershipInterval
+        memberUntil = timers.memberUntil(now)
         limits = configuration.limits
         immediateLeave = configuration.immediateLeave
         explicitTracking = configuration.explicitTracking
