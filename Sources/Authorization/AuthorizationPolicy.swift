@@ -45,7 +45,7 @@ package struct AuthorizationPolicy: Hashable, Sendable {
     }
 
     /// Nil inside success means without end; of several entitlements the longest counts.
-    private func entitlementEnd(
+    package func entitlementEnd(
         of record: SubscriberRecord, channel: ChannelKey, now: UnixTime
     ) -> Result<UnixTime?, AuthorizationRefusal> {
         let matching = record.entitlements.filter { $0.scope.contains(channel) }

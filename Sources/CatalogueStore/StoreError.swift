@@ -11,6 +11,7 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     case locked
     case corrupt(String)
     case unknownSubscriber(String)
+    case unknownEntitlement(String, String)
     case tooManySubscribers(limit: Int)
     case tooManyEntitlements(limit: Int)
     case failed(String)
@@ -24,6 +25,7 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         case .locked: "the database is in use by another program"
         case .corrupt(let reason): "the database is damaged: \(reason); restore it from a backup"
         case .unknownSubscriber(let id): "there is no subscriber \(id)"
+        case .unknownEntitlement(let id, let scope): "subscriber \(id) has no entitlement to \(scope) itself"
         case .tooManySubscribers(let limit): "the limit of \(limit) subscribers is reached"
         case .tooManyEntitlements(let limit): "a subscriber has at most \(limit) entitlements"
         case .failed(let reason): "the database failed: \(reason)"

@@ -48,22 +48,25 @@ package final class TokenVerifier: Sendable {
     }
 
     private let settings: Settings
-    private let keys: JWTKeyCollection
+    /// The library's key store can only be filled asynchronously; the key itself is read at once.
+    private let keys: Task<JWTKeyCollection, Never>
     private let refusals = Mutex<[TokenRefusal: UInt64]>([:])
 
     /// - Parameter publicKey: PEM text.
-    package init(publicKey: String, settings: Settings) async throws(CredentialError) {
+    package init(publicKey: String, settings: Settings) throws(CredentialError) {
         self.settings = settings
-        let keys = JWTKeyCollection()
         do {
             switch settings.algorithm {
-            case .es256: await keys.add(ecdsa: try ES256PublicKey(pem: publicKey))
-            case .edDSA: await keys.add(eddsa: try EdDSA.PublicKey(pem: publicKey))
+            case .es256:
+                let key = try ES256PublicKey(pem: publicKey)
+                keys = Task { await JWTKeyCollection().add(ecdsa: key) }
+            case .edDSA:
+                let key = try EdDSA.PublicKey(pem: publicKey)
+                keys = Task { await JWTKeyCollection().add(eddsa: key) }
             }
         } catch {
             throw .notPEM(path: "the token key", expected: "a public \(settings.algorithm.rawValue) key")
         }
-        self.keys = keys
     }
 
     /// How often each reason was given.
@@ -97,7 +100,7 @@ package final class TokenVerifier: Sendable {
         else { throw .malformed }
         guard header.alg == settings.algorithm.rawValue, header.crit == nil else { throw .wrongAlgorithm }
         do {
-            return try await keys.verify(token, as: TokenClaims.self)
+            return try await keys.value.verify(token, as: TokenClaims.self)
         } catch let error as JWTError where error.errorType == .signatureVerificationFailed {
             throw .badSignature
         } catch let error as JWTError where error.errorType == .malformedToken {

@@ -12,6 +12,8 @@ package struct OTTServerSettings: Hashable, Sendable {
     /// After this long without a sign of life a proxy and its items are forgotten.
     package var proxyRetention: Duration = .seconds(24 * 3_600)
     package var policy = AuthorizationPolicy()
+    /// Allocated at every proxy as soon as it registers (DESIGN flow 6).
+    package var preallocatedChannels: [ChannelKey] = []
     package var maximumWaitingJoins = 10_000
     package var maximumProxies = 256
     package var maximumItemsPerProxy = 200_000

@@ -34,7 +34,11 @@ extension OTTServerCore {
                 registration, position: state.feed.position, nextSerial: state.nextSerial)
             actions.append(.store(change))
         }
-        if isChanged || wasSilent { actions.append(.event(.proxyRegistered(name))) }
+        guard isChanged || wasSilent else { return }
+        actions.append(.event(.proxyRegistered(name)))
+        for channel in settings.preallocatedChannels where catalogue[channel] != nil {
+            preallocate(channel, at: name, isWanted: true)
+        }
     }
 
     mutating func keepAlive(_ name: String) {

@@ -3,7 +3,7 @@ import ControlProtocol
 import Wire
 
 extension Problem {
-    static func unknownChannel(_ channel: ChannelKey) -> Problem {
+    package static func unknownChannel(_ channel: ChannelKey) -> Problem {
         Problem(
             code: "unknown-channel", status: 404, title: "There is no channel \(channel)",
             detail: "Ask /v1/channels for the channels there are.")
@@ -83,7 +83,7 @@ extension Problem {
             detail: "Bring proxy and server to versions that understand each other.")
     }
 
-    static func unknownProxy(_ name: String) -> Problem {
+    package static func unknownProxy(_ name: String) -> Problem {
         Problem(
             code: "unknown-proxy", status: 404, title: "Live proxy \(name) is not registered",
             detail: "Register with PUT /v1/proxies/\(name) first.")

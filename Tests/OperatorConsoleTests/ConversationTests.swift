@@ -56,7 +56,7 @@ import Wire
 
     @Test func `arguments reach the role as its own type`() throws {
         let channel = try #require(channel)
-        let wanted = EntitlementArguments(subscriber: "alice", channel: channel)
+        let wanted = EntitlementArguments(subscriber: "alice", scope: .channel(channel))
         let server = try FakeElement(.ottServer, commands: ["entitle"]) { body in
             guard case .command("entitle", let arguments) = body,
                 try JSONText.decode(EntitlementArguments.self, from: arguments) == wanted

@@ -14,6 +14,15 @@ package struct JoinAnswer: Codable, Hashable, Sendable {
     }
 }
 
+/// The answer to a request for all channels, by name.
+package struct ChannelCatalogue: Codable, Hashable, Sendable {
+    package var channels: [MediaDescription]
+
+    package init(channels: [MediaDescription]) {
+        self.channels = channels
+    }
+}
+
 /// A refusal in the form of RFC 9457 (`application/problem+json`).
 package struct Problem: Codable, Hashable, Sendable, Error {
     /// Machine-readable and stable, e.g. `not-entitled`.

@@ -1,3 +1,5 @@
+import Clockwork
+
 /// What `mrpctl` sends to a role of `mrpd`, one JSON object a line; the framing is the router socket's.
 package struct RoleRequest: Codable, Hashable, Sendable {
     package enum Body: Codable, Hashable, Sendable {
@@ -91,13 +93,16 @@ package struct SubscriberArguments: Codable, Hashable, Sendable {
     }
 }
 
-/// Says whether a subscriber may watch a channel.
+/// Says which channels a subscriber may watch.
 package struct EntitlementArguments: Codable, Hashable, Sendable {
     package var subscriber: String
-    package var channel: ChannelKey
+    package var scope: ChannelScope
+    /// Without end when absent.
+    package var until: UnixTime?
 
-    package init(subscriber: String, channel: ChannelKey) {
+    package init(subscriber: String, scope: ChannelScope, until: UnixTime? = nil) {
         self.subscriber = subscriber
-        self.channel = channel
+        self.scope = scope
+        self.until = until
     }
 }

@@ -12,7 +12,10 @@ extension Response {
 
     package static func problem(_ problem: Problem) -> Response {
         let body = (try? JSONText.encode(problem)) ?? "{}"
-        return text(body, type: "application/problem+json", status: HTTPResponse.Status(code: problem.status))
+        var response = text(body, type: "application/problem+json", status: HTTPResponse.Status(code: problem.status))
+        // RFC 6750 §3: what kind of credentials would do.
+        if problem.status == 401 { response.headers[.wwwAuthenticate] = "Bearer" }
+        return response
     }
 
     package static func text(_ text: String, type: String, status: HTTPResponse.Status = .ok) -> Response {

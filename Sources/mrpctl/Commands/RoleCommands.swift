@@ -1,10 +1,16 @@
 import ArgumentParser
+import Clockwork
 import ControlProtocol
 import JSONCoding
+import LinuxIO
 import OperatorConsole
 import Wire
 
 extension ChannelKey: ExpressibleByArgument {
+    package init?(argument: String) { self.init(text: argument) }
+}
+
+extension ChannelScope: ExpressibleByArgument {
     package init?(argument: String) { self.init(text: argument) }
 }
 
@@ -127,15 +133,18 @@ struct SubscriberCommand: ParsableCommand {
 
 struct EntitleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "entitle", abstract: "Lets a subscriber watch a channel.")
+        commandName: "entitle", abstract: "Lets a subscriber watch a channel, or all channels of a provider.")
 
     @OptionGroup var entitlement: EntitlementOptions
+    @Option(help: "How long, such as 30d; without end where it is left out.")
+    var lifetime: Lifetime?
     @OptionGroup var sockets: SocketOptions
     @OptionGroup var output: OutputOptions
 
     func run() throws {
+        let until = lifetime.map { WallClock.now() + $0.duration }
         try perform(
-            .entitle, entitlement.arguments, sockets, output,
+            .entitle, entitlement.arguments(until: until), sockets, output,
             done: "\(entitlement.subscriber): may watch \(entitlement.channel)")
     }
 }
@@ -143,7 +152,7 @@ struct EntitleCommand: ParsableCommand {
 struct RevokeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "revoke",
-        abstract: "Ends a subscriber's right to watch a channel; its stream ends within a second.")
+        abstract: "Ends what entitle allowed; the subscriber's stream ends within a second.")
 
     @OptionGroup var entitlement: EntitlementOptions
     @OptionGroup var sockets: SocketOptions
@@ -151,7 +160,7 @@ struct RevokeCommand: ParsableCommand {
 
     func run() throws {
         try perform(
-            .revoke, entitlement.arguments, sockets, output,
+            .revoke, entitlement.arguments(), sockets, output,
             done: "\(entitlement.subscriber): may no longer watch \(entitlement.channel)")
     }
 }
@@ -159,12 +168,14 @@ struct RevokeCommand: ParsableCommand {
 struct EntitlementOptions: ParsableArguments {
     @Argument(completion: .custom(LiveNames.subscribers))
     var subscriber: String
-    @Argument(help: "provider/channel", completion: .custom(LiveNames.channels))
-    var channel: ChannelKey
+    @Argument(help: "provider/channel, or provider/*", completion: .custom(LiveNames.channels))
+    var channel: ChannelScope
 
     func validate() throws { try requireName(subscriber) }
 
-    var arguments: EntitlementArguments { EntitlementArguments(subscriber: subscriber, channel: channel) }
+    func arguments(until: UnixTime? = nil) -> EntitlementArguments {
+        EntitlementArguments(subscriber: subscriber, scope: channel, until: until)
+    }
 }
 
 private func requireName(_ name: String) throws {

@@ -3,6 +3,7 @@ import Clockwork
 import ControlProtocol
 import Credentials
 import JSONCoding
+import LinuxIO
 import OperatorConsole
 import Wire
 
@@ -33,7 +34,7 @@ struct CertificateCommand: ParsableCommand {
             try folder.prepare()
             try folder.requireAbsent(authorityCertificate, authorityKey)
             let (certificate, key) = try reporting { () throws(CredentialError) in
-                let authority = try CertificateAuthority(name: name, now: wallNow(), lifetime: lifetime.duration)
+                let authority = try CertificateAuthority(name: name, now: WallClock.now(), lifetime: lifetime.duration)
                 return (try authority.certificatePEM, try authority.privateKeyPEM)
             }
             try folder.write(key, to: authorityKey, as: .privateKey)
@@ -64,7 +65,7 @@ struct CertificateCommand: ParsableCommand {
             try folder.requireAbsent("\(name).pem", "\(name).key")
             let authority = try readAuthority(folder)
             let certified = try reporting { () throws(CredentialError) in
-                try authority.issue(identity, names: address, now: wallNow(), lifetime: lifetime.duration)
+                try authority.issue(identity, names: address, now: WallClock.now(), lifetime: lifetime.duration)
             }
             try folder.write(certified.privateKey, to: "\(name).key", as: .privateKey)
             try folder.write(certified.certificate, to: "\(name).pem", as: .shared)
@@ -87,7 +88,7 @@ struct CertificateCommand: ParsableCommand {
             let authority = try readAuthority(folder)
             let old = try folder.read("\(name).pem", as: .shared)
             let renewed = try reporting { () throws(CredentialError) in
-                try authority.renew(certificatePEM: old, now: wallNow(), lifetime: lifetime.duration)
+                try authority.renew(certificatePEM: old, now: WallClock.now(), lifetime: lifetime.duration)
             }
             try reporting { () throws(CredentialError) in
                 try CredentialFile.write(renewed, to: folder.path("\(name).pem"), as: .shared, replacing: true)
@@ -112,7 +113,7 @@ struct CertificateCommand: ParsableCommand {
         }
 
         private func text(of summary: CertificateSummary) -> String {
-            let remaining = summary.notAfter - wallNow()
+            let remaining = summary.notAfter - WallClock.now()
             let standing = remaining < .zero ? "expired" : "\(remaining.components.seconds / 86_400) days left"
             return [
                 "subject     \(summary.subject)",

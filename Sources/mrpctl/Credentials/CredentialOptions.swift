@@ -2,7 +2,6 @@ import ArgumentParser
 import Clockwork
 import Credentials
 import FoundationEssentials
-import MRPConfiguration
 import OperatorConsole
 
 /// Where keys and certificates are kept.
@@ -57,34 +56,6 @@ func reporting<Value>(_ work: () throws(CredentialError) -> Value) throws(Consol
     } catch {
         throw ConsoleError(error)
     }
-}
-
-/// A lifetime such as `30d`, `12h` or `90s`.
-struct Lifetime: ExpressibleByArgument {
-    var duration: Duration
-
-    init(_ duration: Duration) {
-        self.duration = duration
-    }
-
-    init?(argument: String) {
-        guard let duration = Units.duration(argument), (.seconds(1)...Self.longest).contains(duration) else {
-            return nil
-        }
-        self.duration = duration
-    }
-
-    private static let longest: Duration = .seconds(100 * 365 * 86_400)
-
-    var defaultValueDescription: String {
-        let seconds = duration.components.seconds
-        return seconds.isMultiple(of: 86_400) ? "\(seconds / 86_400)d" : Units.text(duration)
-    }
-}
-
-/// The calendar's now.
-func wallNow() -> UnixTime {
-    UnixTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
 }
 
 extension UnixTime {

@@ -5,14 +5,11 @@ import ControlProtocol
 import Credentials
 import FoundationEssentials
 import JSONCoding
+import LinuxIO
 import OperatorConsole
 import Wire
 
 extension TokenAlgorithm: ExpressibleByArgument {}
-
-extension ChannelScope: ExpressibleByArgument {
-    package init?(argument: String) { self.init(text: argument) }
-}
 
 extension IPPrefix: ExpressibleByArgument {
     package init?(argument: String) { self.init(argument) }
@@ -71,7 +68,7 @@ struct TokenCommand: ParsableCommand {
                 throw ValidationError("\"\(subscriber)\" is no name of a subscriber")
             }
             let key = try folder.read(privateKey, as: .privateKey)
-            let now = wallNow()
+            let now = WallClock.now()
             let claims = TokenClaims(
                 subscriber: subscriber, issuer: issuer, audience: audience, issuedAt: now,
                 expires: now + lifetime.duration, channels: channel.isEmpty ? nil : channel,
@@ -113,8 +110,8 @@ struct TokenCommand: ParsableCommand {
             let settings = TokenVerifier.Settings(algorithm: algorithm, issuer: issuer, audience: audience)
             let grant: TokenGrant = try waiting {
                 do {
-                    let verifier = try await TokenVerifier(publicKey: key, settings: settings)
-                    return .success(try await verifier.verify(token, now: wallNow()))
+                    let verifier = try TokenVerifier(publicKey: key, settings: settings)
+                    return .success(try await verifier.verify(token, now: WallClock.now()))
                 } catch let error as CredentialError {
                     return .failure(ConsoleError(error))
                 } catch let refusal as TokenRefusal {
