@@ -157,7 +157,9 @@ let coreTests: [Target] = [
     tests("OTTClient", "MediaFixtures", "OTTClient", "ControlProtocol", "RTP", "MPEGTS", "Wire", "Clockwork"),
     tests("LinuxIO", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
     tests("Kernel", "KernelMulticast", "Netlink", "Lab", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
-    tests("MediaIO", "MediaFixtures", "MediaIO", "LiveProxy", "OTTClient", "RTP", "MPEGTS", "HLS", "LinuxIO", "Wire", "Clockwork"),
+    tests(
+        "MediaIO", "MediaFixtures", "MediaIO", "LiveProxy", "OTTClient", "RTP", "MPEGTS", "HLS", "Netlink", "LinuxIO",
+        "Wire", "Clockwork"),
     tests("JSONCoding", "JSONCoding", "ControlProtocol", "Wire"),
     tests("ControlSocket", "ControlSocket", "JSONCoding", "LinuxIO", "ControlProtocol", "Wire", "Clockwork"),
     tests("OperatorConsole", "OperatorConsole", "ControlSocket", "JSONCoding", "ControlProtocol", "Wire", "Clockwork"),

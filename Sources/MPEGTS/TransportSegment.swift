@@ -57,6 +57,7 @@ package struct TransportSegment: Sendable {
     package let missingBefore: Duration
     package let faults: SegmentFaults
 
+    package var byteCount: Int { bytes.count }
     package var packetCount: Int { bytes.count / TransportPacket.size }
 
     package init(

@@ -1,0 +1,157 @@
+import Clockwork
+import LinuxIO
+import LiveProxy
+import MPEGTS
+import Synchronization
+
+/// Sends the renditions of a proxy, all on one thread, each train at its instant.
+///
+/// All members may be used from any thread. A segment is read through on the thread that hands it over, so that the
+/// sending thread does nothing but send.
+package final class MediaSender: Sendable {
+    package struct Configuration: Hashable, Sendable {
+        package var pacing = RenditionPacer.Configuration()
+        /// How long a train without a clock reference may wait for others; at most a millisecond.
+        package var slack = Duration.microseconds(500)
+        package var maximumRenditions = 1024
+        /// Off, every packet is a datagram of its own (sendmmsg); on, that is what an interface without it falls back to.
+        package var usesSegmentationOffload = true
+        /// Media of one rendition waiting to be sent.
+        package var maximumQueuedBytes = 64 << 20
+
+        package init() {}
+    }
+
+    /// Segments waiting for the sending thread, all renditions together.
+    package static let waitingSegments = 3072
+    /// Segments and orders; one queue, so that no segment overtakes the order that made its rendition.
+    private static let mailboxLimit = waitingSegments + 1024
+
+    private struct Registry {
+        var gauges: [MediaStreamID: QueueGauge] = [:]
+        var nextID: UInt64 = 0
+        var isStopped = false
+    }
+
+    package let configuration: Configuration
+    private let registry = Mutex(Registry())
+    private let mailbox: Mailbox<SenderCommand>
+    /// Counted by segments, so that they cannot crowd orders out.
+    private let waiting = QueueGauge()
+    private let remote: LoopRemote
+    private let thread: Mutex<SystemThread?>
+
+    package init(configuration: Configuration = Configuration()) throws(SystemError) {
+        self.configuration = configuration
+        let loop = try EventLoop()
+        let slack = min(configuration.slack, .milliseconds(1))
+        let sending = SenderLoop(slack: slack, usesOffload: configuration.usesSegmentationOffload)
+        let timer = loop.makeTimer { _ in }
+        mailbox = loop.mailbox(limit: Self.mailboxLimit) { [waiting] command in
+            if case .append = command { waiting.release(1) }
+            sending.perform(command)
+        }
+        remote = loop.remote
+        loop.beforeWaiting {
+            sending.sendDue()
+            loop.setDeadline(timer, sending.wakeUp)
+        }
+        let handover = Handover(loop: loop)
+        thread = Mutex(
+            try SystemThread(name: "media-sender") {
+                // Clock references leave as exactly as the machine can; others are gathered by `slack`.
+                try? SystemThread.setTimerSlack(.microseconds(10))
+                try? handover.loop.run()
+            })
+    }
+
+    deinit { remote.stop() }
+
+    /// The loop is built on one thread and used on another only from then on.
+    private struct Handover: @unchecked Sendable {
+        let loop: EventLoop
+    }
+
+    /// Opens the rendition's socket on the calling thread (and so in its network namespace).
+    package func add(
+        _ output: RenditionOutput, continuing state: RenditionState
+    ) throws(MediaSenderError) -> MediaStreamID {
+        let socket = try RenditionSocket(output)
+        let gauge = QueueGauge()
+        let id: Result<MediaStreamID, MediaSenderError> = registry.withLock { registry in
+            guard !registry.isStopped else { return .failure(.stopped) }
+            guard registry.gauges.count < configuration.maximumRenditions else {
+                return .failure(.tooManyRenditions(limit: configuration.maximumRenditions))
+            }
+            registry.nextID += 1
+            let id = MediaStreamID(rawValue: registry.nextID)
+            registry.gauges[id] = gauge
+            return .success(id)
+        }
+        let added = try id.get()
+        let pacer = RenditionPacer(continuing: state, configuration: configuration.pacing)
+        guard mailbox.send(.add(added, socket, pacer, gauge)) else {
+            forget(added)
+            throw .stopped
+        }
+        return added
+    }
+
+    /// Queues a whole segment. `duration` and the marks are the playlist's (`HLSFetchPlan.Delivery`).
+    package func append(
+        _ bytes: [UInt8], to id: MediaStreamID, duration: Duration, isDiscontinuous: Bool = false,
+        missingBefore: Duration = .zero
+    ) -> AppendOutcome {
+        let (gauge, isStopped) = registry.withLock { ($0.gauges[id], $0.isStopped) }
+        guard !isStopped else { return .refused(.stopped) }
+        guard let gauge else { return .refused(.unknownStream) }
+        let segment: TransportSegment
+        do throws(TransportSegmentError) {
+            segment = try TransportSegment(
+                scanning: bytes, duration: duration, isDiscontinuous: isDiscontinuous, missingBefore: missingBefore)
+        } catch {
+            return .refused(.notMedia(error))
+        }
+        guard gauge.reserve(segment.byteCount, limit: configuration.maximumQueuedBytes) else {
+            return .refused(.queueFull(limit: configuration.maximumQueuedBytes))
+        }
+        guard waiting.reserve(1, limit: Self.waitingSegments) else {
+            gauge.release(segment.byteCount)
+            return .refused(.sendingThreadBusy(limit: Self.waitingSegments))
+        }
+        guard mailbox.send(.append(id, segment)) else {
+            waiting.release(1)
+            gauge.release(segment.byteCount)
+            return .refused(.sendingThreadBusy(limit: Self.waitingSegments))
+        }
+        return .accepted(queuedBytes: gauge.value)
+    }
+
+    /// Sends what was begun and ends the rendition; `completion` gets its last report on the sending thread, or nil
+    /// when there is no such rendition.
+    package func remove(_ id: MediaStreamID, completion: @escaping @Sendable (RenditionReport?) -> Void = { _ in }) {
+        forget(id)
+        if !mailbox.send(.remove(id, completion)) { completion(nil) }
+    }
+
+    /// Calls `completion` on the sending thread, which must not be kept.
+    package func reports(_ completion: @escaping @Sendable ([MediaStreamID: RenditionReport]) -> Void) {
+        if !mailbox.send(.report(completion)) { completion([:]) }
+    }
+
+    /// Ends all renditions and the thread, and waits for it.
+    package func stop() {
+        registry.withLock { registry in
+            registry.isStopped = true
+            registry.gauges = [:]
+        }
+        _ = mailbox.send(.stop)
+        remote.stop()
+        let running = thread.withLock { $0.take() }
+        running?.join()
+    }
+
+    private func forget(_ id: MediaStreamID) {
+        _ = registry.withLock { $0.gauges.removeValue(forKey: id) }
+    }
+}

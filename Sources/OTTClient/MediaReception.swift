@@ -1,0 +1,120 @@
+import Clockwork
+import MPEGTS
+import RTP
+
+/// What a client does with the datagrams of one rendition: RTP, statistics, order, transport stream.
+///
+///     reception.receive(datagram, now: now) { packets in sink.write(packets) }
+///     reception.tick(now: now) { … }                     // when `deadline` has come
+///     let report = reception.report(now: now)            // at any time
+///
+/// `deliver` is handed whole transport packets in order; the spans are valid during the call only.
+package struct MediaReception: Sendable {
+    package struct Configuration: Hashable, Sendable {
+        /// How long a missing packet is waited for.
+        package var holdTime = Duration.milliseconds(100)
+        /// How many packets may wait behind a missing one.
+        package var reorderWindow = 512
+
+        package init() {}
+    }
+
+    package let started: Instant
+    private(set) var statistics = ReceiverStatistics()
+    private(set) var reordering: ReorderBuffer
+    private(set) var delivered = DeliveredStream()
+    private(set) var refusals = DatagramRefusals()
+    private(set) var datagrams: UInt64 = 0
+    private(set) var bytes: UInt64 = 0
+    private(set) var firstPacket: Instant?
+    private(set) var lastPacket: Instant?
+
+    /// `now` is the moment the group was joined: the first packet's delay counts from there.
+    package init(configuration: Configuration = Configuration(), now: Instant) {
+        started = now
+        reordering = ReorderBuffer(
+            capacity: configuration.reorderWindow, slotSize: TransportPayload.size, holdTime: configuration.holdTime)
+    }
+
+    /// When `tick` is due.
+    package var deadline: Instant? { reordering.deadline }
+
+    package mutating func receive(_ datagram: RawSpan, now: Instant, deliver: (RawSpan) -> Void) {
+        tick(now: now, deliver: deliver)
+        datagrams &+= 1
+        bytes &+= UInt64(datagram.byteCount)
+        do throws(RTPError) {
+            let packet = try RTPPacket(decoding: datagram)
+            guard packet.header.payloadType == TransportPayload.payloadType else {
+                refusals.otherPayloadTypes &+= 1
+                return
+            }
+            guard TransportPayload.isValid(packet.payload) else {
+                refusals.partialPayloads &+= 1
+                return
+            }
+            take(packet.payload, packet.header, now, deliver)
+        } catch {
+            refusals.notRTP &+= 1
+        }
+    }
+
+    /// Gives up what has been waited for long enough.
+    package mutating func tick(now: Instant, deliver: (RawSpan) -> Void) {
+        guard let deadline, deadline <= now else { return }
+        reordering.release(now: now) { packets in
+            delivered.note(packets)
+            deliver(packets)
+        }
+    }
+
+    /// Delivers what still waits; the session is over.
+    package mutating func finish(deliver: (RawSpan) -> Void) {
+        reordering.flush { packets in
+            delivered.note(packets)
+            deliver(packets)
+        }
+    }
+
+    private mutating func take(
+        _ payload: RawSpan, _ header: RTPHeader, _ now: Instant, _ deliver: (RawSpan) -> Void
+    ) {
+        let sequence: Int64
+        switch statistics.receive(header, arrival: now) {
+        case .accepted(let number): sequence = number
+        case .restarted(let number):
+            sequence = number
+            finish(deliver: deliver)
+        case .duplicate, .tooLate, .foreign, .unconfirmed: return
+        }
+        if firstPacket == nil { firstPacket = now }
+        lastPacket = now
+        reordering.insert(payload, sequence: sequence, now: now) { packets in
+            delivered.note(packets)
+            deliver(packets)
+        }
+    }
+}
+
+/// The stream as it is passed on.
+struct DeliveredStream: Sendable {
+    private(set) var checker = ContinuityChecker()
+    private(set) var bytes: UInt64 = 0
+
+    mutating func note(_ packets: RawSpan) {
+        checker.check(packets)
+        bytes &+= UInt64(packets.byteCount)
+    }
+}
+
+/// Datagrams that are not what we joined for.
+package struct DatagramRefusals: Hashable, Sendable, Codable {
+    package internal(set) var notRTP: UInt64 = 0
+    package internal(set) var otherPayloadTypes: UInt64 = 0
+    /// Not a whole number of transport packets.
+    package internal(set) var partialPayloads: UInt64 = 0
+
+    package init() {}
+
+    package var total: UInt64 { notRTP &+ otherPayloadTypes &+ partialPayloads }
+}
