@@ -152,7 +152,9 @@ let coreTests: [Target] = [
     tests("Channels", "Channels", "ControlProtocol", "Wire", "Clockwork"),
     tests("Authorization", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
     tests("OTTServer", "OTTServer", "Channels", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
-    tests("LiveProxy", "MediaFixtures", "LiveProxy", "Channels", "ControlProtocol", "HLS", "MPEGTS", "RTP", "Wire", "Clockwork"),
+    tests(
+        "LiveProxy", "MediaFixtures", "LiveProxy", "Channels", "ControlProtocol", "HLS", "MPEGTS", "RTP", "Wire",
+        "Clockwork"),
     tests("ReplicationPoint", "ReplicationPoint", "Channels", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
     tests("OTTClient", "MediaFixtures", "OTTClient", "ControlProtocol", "RTP", "MPEGTS", "Wire", "Clockwork"),
     tests("LinuxIO", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
