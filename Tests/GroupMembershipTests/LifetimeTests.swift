@@ -79,6 +79,10 @@ import Wire
         for (host, port) in [(UInt16(2), UInt32?(2)), (1, 2), (9, 1), (3, nil)] {
             link.receive(IGMPHostMessage.join(group, from: Link.host(host)), port: port)
         }
+        for port in [UInt32?.none, 1, 2, 3] {
+            let onPort = link.core.memberships(of: key, on: Link.port(port))
+            #expect(onPort == link.core.memberships(of: key).filter { $0.port == Link.port(port) })
+        }
         link.receive(IGMPHostMessage.join(IPv4Address(239, 0, 0, 1), from: Link.host(1)))
         let listed = link.core.memberships(of: key)
         #expect(listed.map(\.port) == [Link.port(nil), Link.port(1), Link.port(2), Link.port(2)])

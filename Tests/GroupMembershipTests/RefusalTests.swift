@@ -110,6 +110,14 @@ struct Refusal: CustomTestStringConvertible, Sendable {
         Refusal(.invalidSource, "loopback", IGMPHostMessage.v2Report(group, from: IPv4Address(127, 0, 0, 1))),
         Refusal(.invalidSource, "multicast", IGMPHostMessage.v2Report(group, from: IPv4Address(224, 0, 0, 9))),
         Refusal(.invalidSource, "broadcast", IGMPHostMessage.v2Report(group, from: IPv4Address(255, 255, 255, 255))),
+        Refusal(
+            .invalidListedSource, "multicast",
+            IGMPHostMessage.join(group, source: IPv4Address(232, 1, 1, 1), from: host)),
+        Refusal(.invalidListedSource, "unspecified", IGMPHostMessage.join(group, source: .unspecified, from: host)),
+        Refusal(
+            .invalidListedSource, "one of two",
+            IGMPHostMessage.report(
+                [.init(.modeIsInclude, group: .v4(group), sources: [.source(1), .v4(.allHosts)])], from: host)),
         Refusal(.offSubnetSource, "a report", IGMPHostMessage.join(group, from: IPv4Address(192, 0, 2, 1))),
         Refusal(.offSubnetSource, "a query", IGMPHostMessage.query(general, from: IPv4Address(9, 0, 0, 1))) {
             $0.defaultPort.queryGuard = false

@@ -23,6 +23,8 @@ package enum IGMPError: UInt8, Error, CaseIterable, Sendable, CustomStringConver
     case unspecifiedSource
     /// Loopback, multicast or broadcast as a source.
     case invalidSource
+    /// A record lists a source that no packet can come from.
+    case invalidListedSource
     case offSubnetSource
     case ownAddressSpoofed
     /// A query came in on a port where only subscribers are.
@@ -51,6 +53,7 @@ package enum IGMPError: UInt8, Error, CaseIterable, Sendable, CustomStringConver
         case .unicastDestination: "unicast-destination"
         case .unspecifiedSource: "unspecified-source"
         case .invalidSource: "invalid-source"
+        case .invalidListedSource: "invalid-listed-source"
         case .offSubnetSource: "off-subnet-source"
         case .ownAddressSpoofed: "own-address-spoofed"
         case .queryGuard: "query-guard"

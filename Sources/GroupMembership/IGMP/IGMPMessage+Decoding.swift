@@ -2,7 +2,7 @@ import Wire
 
 extension IGMPMessage {
     /// Reads the IGMP part of a packet. Group addresses of reports are taken as they are: one unusable record of a
-    /// report does not spoil the others, so whoever applies the records checks them (`IGMPMessage.check(group:)`).
+    /// report does not spoil the others, so whoever applies the records checks them (`check`).
     package init(decoding message: RawSpan) throws(IGMPError) {
         guard message.byteCount >= 8 else { throw .truncated }
         guard internetChecksum(message) == 0 else { throw .badChecksum }
@@ -30,6 +30,15 @@ extension IGMPMessage {
     package static func check(group: IPAddress) throws(IGMPError) {
         guard case .v4(let address) = group, address.isMulticast else { throw .notMulticastGroup }
         guard !address.isLinkLocalMulticast else { throw .linkLocalGroup }
+    }
+
+    /// Refuses a record that nothing can follow from; as a whole, because half of a source list would be a membership
+    /// that its host did not ask for.
+    static func check(_ record: MembershipRecord) throws(IGMPError) {
+        try check(group: record.group)
+        for source in record.sources {
+            guard case .v4(let address) = source, address.isUsableUnicast else { throw .invalidListedSource }
+        }
     }
 }
 

@@ -110,7 +110,7 @@ extension MembershipInterface {
         let rules = ReportRules(
             now: now, timers: querier.timers, isQuerier: isQuerier, configuration: configuration)
         for record in records {
-            do throws(IGMPError) { try IGMPMessage.check(group: record.group) } catch {
+            do throws(IGMPError) { try IGMPMessage.check(record) } catch {
                 counters.count(error)
                 continue
             }

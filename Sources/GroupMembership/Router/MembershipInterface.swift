@@ -48,8 +48,12 @@ package struct MembershipInterface: Sendable {
     package var groups: [IPAddress] { table.groups }
     /// Sorted by port, then host.
     package func memberships(of group: IPAddress) -> [HostMembership] { table.memberships(of: group) }
+    /// Sorted by host.
+    package func memberships(of group: IPAddress, on port: OutputPort) -> [HostMembership] {
+        table.memberships(of: group, on: port)
+    }
     /// Sorted by group, port, host.
-    package func allMemberships() -> [HostMembership] { groups.flatMap(memberships) }
+    package func allMemberships() -> [HostMembership] { groups.flatMap { memberships(of: $0) } }
     /// When `tick` is due.
     package mutating func nextDeadline() -> Instant? {
         isRunning ? .earliest(querier.nextDeadline, table.nextDeadline()) : nil

@@ -15,8 +15,13 @@ struct MembershipTable: Sendable {
     var groups: [IPAddress] { slotOf.keys.sorted() }
 
     func memberships(of group: IPAddress) -> [HostMembership] {
-        guard let slot = slotOf[group], let records = slots[slot]?.records else { return [] }
-        return records.map { $0.membership(of: group) }
+        guard let slot = slotOf[group], let state = slots[slot] else { return [] }
+        return state.records.map { $0.membership(of: group) }
+    }
+
+    func memberships(of group: IPAddress, on port: OutputPort) -> [HostMembership] {
+        guard let slot = slotOf[group], let state = slots[slot] else { return [] }
+        return state.records[state.indices(on: port)].map { $0.membership(of: group) }
     }
 
     mutating func nextDeadline() -> Instant? { deadlines.nextDeadline() }
