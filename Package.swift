@@ -187,7 +187,8 @@ let edgePrograms: [Target] = [
         "ControlProtocol", "HLS", "MPEGTS", "RTP", "LinuxIO", "Wire", "Clockwork", .logging, .serviceLifecycle),
     program("mrpd", "Daemon", "ConfigurationFile", "MRPConfiguration", .argumentParser, .logging),
     program(
-        "mrp-client", "OTTClient", "MediaIO", "HTTPEdge", "JSONCoding", "ControlProtocol", "LinuxIO", "Wire",
+        "mrp-client", "OTTClient", "MediaIO", "HTTPEdge", "MRPConfiguration", "JSONCoding", "ControlProtocol",
+        "LinuxIO", "Wire",
         "Clockwork",
         .argumentParser),
 ]
