@@ -2,6 +2,7 @@ import ArgumentParser
 import Clockwork
 import ControlProtocol
 import Glibc
+import HTTPEdge
 import JSONCoding
 import LinuxIO
 import MRPConfiguration
