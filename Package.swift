@@ -165,7 +165,9 @@ let coreTests: [Target] = [
     tests("JSONCoding", "JSONCoding", "ControlProtocol", "Wire"),
     tests("ControlSocket", "ControlSocket", "JSONCoding", "LinuxIO", "ControlProtocol", "Wire", "Clockwork"),
     tests("OperatorConsole", "OperatorConsole", "ControlSocket", "JSONCoding", "ControlProtocol", "Wire", "Clockwork"),
-    tests("RouterDaemon", "RouterDaemon", "MulticastRouting", "ControlProtocol", "LinuxIO", "Wire", "Clockwork"),
+    tests(
+        "RouterDaemon", "RouterDaemon", "Lab", "KernelMulticast", "Netlink", "ControlSocket", "JSONCoding",
+        "MulticastRouting", "GroupMembership", "ControlProtocol", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
     tests("Simulation", "Simulator", "MulticastRouting", "ControlProtocol", "Wire", "Clockwork"),
     tests("Lab", "Lab", "LinuxIO", "Wire", "Clockwork"),
     tests("Tidy"),

@@ -34,6 +34,8 @@ final class RouterShell {
     private var inputs: [RouterInput] = []
     private var isDraining = false
     private var batches: [ForwardingBatch] = []
+    /// Told after the round's changes are in the kernel: a route that had to be asked for adds some.
+    private var confirmations: [(owner: String, position: FeedPosition)] = []
     private var deadline: EventLoop.Timer?
     /// When the forwarding table was read last; asked for by tools, it is read at most so often.
     private var tableReadAt: Instant?
@@ -141,7 +143,7 @@ final class RouterShell {
         case .program(let batch): batches.append(batch)
         case .resolveRoute(let source): resolveRoute(source)
         case .resolveNeighbor(let interface, let address): resolveNeighbor(address, on: interface)
-        case .applied(let owner, let position): control?.confirm(position, of: owner)
+        case .applied(let owner, let position): confirmations.append((owner, position))
         case .feedRefused(let owner, let problem): control?.refuse(problem, of: owner)
         case .demand(let owner, let trees): control?.tell(trees, to: owner)
         case .event(let event): tell(event)
@@ -158,6 +160,8 @@ final class RouterShell {
             }
             drain()
         }
+        for (owner, position) in confirmations { control?.confirm(position, of: owner) }
+        confirmations.removeAll(keepingCapacity: true)
         guard let deadline else { return }
         let next = engine.nextDeadline()
         loop.setDeadline(deadline, batches.isEmpty ? next : MonotonicClock.now())
