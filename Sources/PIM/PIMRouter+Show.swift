@@ -92,6 +92,8 @@ extension PIMRouter {
     /// The interfaces PIM runs on, in order.
     package var interfaceIndices: [InterfaceIndex] { interfaces.keys.sorted() }
 
-    /// Nil on an interface without PIM.
-    package func counters(on index: InterfaceIndex) -> PIMCounters? { interfaces[index]?.counters }
+    /// Nil on an interface that PIM has never run on.
+    package func counters(on index: InterfaceIndex) -> PIMCounters? {
+        interfaces[index]?.counters ?? restingCounters[index]
+    }
 }

@@ -17,6 +17,8 @@ package struct PIMRouter: Sendable {
     var timers = DeadlineQueue<PIMTimer>()
     var outbox = JoinPruneOutbox()
     var generator: SeededGenerator
+    /// Of interfaces that PIM does not run on now: counters never go back while an interface exists.
+    var restingCounters: [InterfaceIndex: PIMCounters] = [:]
     /// Packets that came in on an interface without PIM.
     package internal(set) var unknownInterfacePackets: UInt64 = 0
 
@@ -41,6 +43,7 @@ package struct PIMRouter: Sendable {
         interfaces[index] = PIMInterface(
             index: index, address: address, subnets: subnets, configuration: configuration,
             generationID: UInt32.random(in: 1...UInt32.max, using: &generator))
+        if let counters = restingCounters.removeValue(forKey: index) { interfaces[index]?.counters = counters }
         timers.set(.hello(index), at: now + generator.duration(upTo: configuration.triggeredHelloDelay))
     }
 
@@ -80,9 +83,13 @@ package struct PIMRouter: Sendable {
         for tree in downstream.trees(on: index) {
             removeDownstream(tree, on: index, into: &actions)
         }
+        restingCounters[index] = interfaces[index]?.counters
         interfaces[index] = nil
         flush(into: &actions)
     }
+
+    /// The interface exists no more: forgets what was counted on it.
+    package mutating func forgetCounters(of index: InterfaceIndex) { restingCounters[index] = nil }
 
     /// Says goodbye on every interface and forgets everything. Neighbours keep what we joined until it expires, so that
     /// a router that comes back soon has missed nothing; one that goes for good withdraws its trees first.

@@ -29,6 +29,7 @@ extension RouterEngine {
         stopRouting(on: index, at: time, into: &actions)
         interfaces.remove(index)
         admission.neighbors.forget(index)
+        pim.forgetCounters(of: index)
         dirtyTrees.formUnion(trees.keys)
     }
 
