@@ -69,6 +69,7 @@ extension RouterEngine {
             guard let configured = wanted[index] else { continue }
             if interfaces.routed[index] == nil {
                 interfaces.routed[index] = RoutedInterface(index: index, configuration: configured)
+                wantsVirtualInterfaces = true
                 refresh(index, at: time, into: &actions)
             } else {
                 interfaces.routed[index]?.configuration = configured
@@ -177,7 +178,8 @@ extension RouterEngine {
     /// None is asked for before entries that were found at the start are written anew: bits in them that nobody can see
     /// would open the stream to whoever gets the number.
     mutating func addVirtualInterfaces(at time: RouterTime, into actions: inout [RouterAction]) {
-        guard !plan.hasUnverified else { return }
+        guard wantsVirtualInterfaces, !plan.hasUnverified else { return }
+        wantsVirtualInterfaces = false
         for configured in configuration.interfaces {
             guard let index = interfaces.index(named: configured.name), !interfaces.retiring.contains(index),
                 interfaces.routed[index]?.virtualInterface == .absent
@@ -216,6 +218,8 @@ extension RouterEngine {
     mutating func releaseVirtualInterfaces(into actions: inout [RouterAction]) {
         for index in interfaces.retiring.sorted() where !plan.mayName(index) {
             interfaces.endRetirement(of: index)
+            // The number may be for one that found none, or for the same interface again.
+            wantsVirtualInterfaces = true
             actions.append(.removeVIF(index))
         }
     }

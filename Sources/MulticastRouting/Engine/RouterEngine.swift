@@ -31,6 +31,8 @@ package struct RouterEngine: Sendable {
 
     /// Whether the kernel's tables are known, so that they may be written.
     var hasStarted = false
+    /// Whether an interface may be waiting for its virtual interface.
+    var wantsVirtualInterfaces = false
     /// Trees whose outputs or input may have changed in this step.
     var dirtyTrees: Set<SourceGroup> = []
     var clock: CalendarWatch
@@ -140,6 +142,7 @@ package struct RouterEngine: Sendable {
         while let index = vifRetries.popDue(at: time.now) {
             if case .failed = interfaces.routed[index]?.virtualInterface {
                 interfaces.routed[index]?.virtualInterface = .absent
+                wantsVirtualInterfaces = true
             }
         }
     }
@@ -168,9 +171,9 @@ package struct RouterEngine: Sendable {
             settled.formUnion(dirty)
         }
         guard hasStarted else { return }
-        addVirtualInterfaces(at: time, into: &actions)
         if let batch = plan.makeBatch(now: time.now) { actions.append(.program(batch)) }
         releaseVirtualInterfaces(into: &actions)
+        addVirtualInterfaces(at: time, into: &actions)
         replies.assign(settled.filter { plan.isUnderWay($0) })
         for (owner, position) in replies.takeDue(isUnderWay: plan.isUnderWay) {
             actions.append(.applied(owner: owner, position))

@@ -8,6 +8,8 @@ import Wire
 struct ForwardingPlan: Sendable {
     static let firstRetry = Duration.milliseconds(100)
     static let longestRetry = Duration.seconds(30)
+    /// How often an entry somebody else wrote is put right at once.
+    static let patience = 4
     /// How long a stream nobody wants is kept from being queued; the next upcall blocks it again.
     static let blockTime = Duration.seconds(10)
 
@@ -148,8 +150,25 @@ struct ForwardingPlan: Sendable {
         slots[tree, default: ForwardingSlot()].installed = entry
         if entry == nil || slot.installed == nil { slots[tree]?.since = entry == nil ? nil : now }
         dirty.insert(tree)
-        counters.disturbances &+= 1
+        noteDisturbance(of: tree, now: now)
         return true
+    }
+
+    /// Puts an entry right at once a few times; against somebody who keeps writing it, ever more slowly.
+    private mutating func noteDisturbance(of tree: SourceGroup, now: Instant) {
+        counters.disturbances &+= 1
+        let isAgain = slots[tree]?.lastDisturbed.map { now - $0 < Self.longestRetry * 2 } ?? false
+        let count = isAgain ? min((slots[tree]?.disturbances ?? 0) + 1, 32) : 1
+        slots[tree]?.lastDisturbed = now
+        slots[tree]?.disturbances = count
+        guard count > Self.patience else { return }
+        delay(tree, attempt: count - Self.patience, now: now)
+    }
+
+    private mutating func delay(_ tree: SourceGroup, attempt: Int, now: Instant) {
+        let delay = min(Self.firstRetry * (1 << min(attempt - 1, 16)), Self.longestRetry)
+        slots[tree]?.retryAt = now + delay
+        retries.set(tree, at: now + delay)
     }
 
     // MARK: Changes
@@ -227,13 +246,11 @@ struct ForwardingPlan: Sendable {
 
     private mutating func fail(_ tree: SourceGroup, _ problem: String, now: Instant) {
         counters.failures &+= 1
-        let failures = min((slots[tree]?.failures ?? 0) + 1, 16)
+        let failures = min((slots[tree]?.failures ?? 0) + 1, 17)
         slots[tree]?.failures = failures
         slots[tree]?.problem = problem
         slots[tree]?.echoes = []
-        let delay = min(Self.firstRetry * (1 << (failures - 1)), Self.longestRetry)
-        slots[tree]?.retryAt = now + delay
-        retries.set(tree, at: now + delay)
+        delay(tree, attempt: failures, now: now)
     }
 
     private mutating func forgetIfEmpty(_ tree: SourceGroup) {

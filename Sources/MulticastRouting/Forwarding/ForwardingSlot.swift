@@ -17,6 +17,9 @@ struct ForwardingSlot: Sendable {
     var problem: String?
     /// Set after a failure.
     var retryAt: Instant?
+    /// How often somebody else wrote the entry, each time soon after the last.
+    var disturbances = 0
+    var lastDisturbed: Instant?
     var counters: ForwardingCounters?
     /// When the installed entry appeared.
     var since: Instant?

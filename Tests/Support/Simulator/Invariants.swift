@@ -95,6 +95,7 @@ extension Simulation {
     /// What must hold after every step, of the router that was concerned.
     mutating func check(_ router: Int) {
         guard routers[router].isRunning else { return }
+        guard !routers[router].kernel.entries.isEmpty else { return }
         if MetroNetwork.points.contains(router) {
             for port in justification.judge(routers[router], hosts, at: now) {
                 violate("authorized", "\(routers[router].name) sends \(port.tree) to \(port.name) for nobody")

@@ -27,6 +27,8 @@ struct SimulatedHost {
     /// When it last wanted a tree it wants no more.
     private(set) var lastWanted: [SourceGroup: Instant] = [:]
     private(set) var lastReceived: [SourceGroup: Instant] = [:]
+    /// When `tick` is due.
+    private(set) var deadline: Instant?
     private var timers = DeadlineQueue<Timer>()
 
     init(number: Int, address: IPv4Address, segment: Int, style: Style) {
@@ -35,8 +37,6 @@ struct SimulatedHost {
         self.segment = segment
         self.style = style
     }
-
-    mutating func nextDeadline() -> Instant? { timers.nextDeadline() }
 
     /// Whether it wants the tree, or did since `limit`.
     func hasWanted(_ tree: SourceGroup, since limit: Instant) -> Bool {
@@ -50,6 +50,7 @@ struct SimulatedHost {
     mutating func join(_ tree: SourceGroup, now: Instant, using generator: inout SeededGenerator) -> [[UInt8]] {
         guard let group = tree.group.v4, wants.insert(tree).inserted else { return [] }
         timers.set(.again(group), at: now + generator.duration(upTo: .seconds(1)))
+        deadline = timers.nextDeadline()
         return change(group)
     }
 
@@ -57,6 +58,7 @@ struct SimulatedHost {
         guard let group = tree.group.v4, wants.remove(tree) != nil else { return [] }
         lastWanted[tree] = now
         timers.set(.again(group), at: now + generator.duration(upTo: .seconds(1)))
+        deadline = timers.nextDeadline()
         return change(group)
     }
 
@@ -65,6 +67,7 @@ struct SimulatedHost {
         for tree in wants { lastWanted[tree] = now }
         wants = []
         timers = DeadlineQueue()
+        deadline = nil
     }
 
     // MARK: What it hears
@@ -81,6 +84,7 @@ struct SimulatedHost {
             timers.cancel(.group(group))
         default: break
         }
+        deadline = timers.nextDeadline()
     }
 
     private mutating func answer(_ query: IGMPQuery, now: Instant, using generator: inout SeededGenerator) {
@@ -102,6 +106,7 @@ struct SimulatedHost {
 
     mutating func tick(now: Instant) -> [[UInt8]] {
         var packets: [[UInt8]] = []
+        defer { deadline = timers.nextDeadline() }
         while let timer = timers.popDue(at: now) {
             switch timer {
             case .general: packets += IGMPHostMessage.reports(wantedGroups.map(currentState), from: address)
