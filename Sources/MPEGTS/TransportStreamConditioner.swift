@@ -92,11 +92,20 @@ package struct TransportStreamConditioner: Sendable {
         return counters
     }
 
+    package var associationState: ContinuityState.Table? { tables.associationState }
+    package var mapState: ContinuityState.Table? { tables.mapState }
+
+    /// How many PIDs have been sent, and the counter of each in the order they came up.
+    package var counterCount: Int { usedPIDs.count }
+
+    package func counter(at index: Int) -> ContinuityState.Counter {
+        let pid = usedPIDs[index]
+        return ContinuityState.Counter(pid: pid, next: counterStates[Int(pid)].next)
+    }
+
     package var state: ContinuityState {
         var state = ContinuityState()
-        state.counters = usedPIDs.sorted().map {
-            ContinuityState.Counter(pid: $0, next: counterStates[Int($0)].next)
-        }
+        state.counters = (0..<counterCount).map(counter).sorted { $0.pid < $1.pid }
         state.association = tables.associationState
         state.map = tables.mapState
         return state

@@ -29,6 +29,7 @@ package final class MediaSender: Sendable {
 
     private struct Registry {
         var gauges: [MediaStreamID: QueueGauge] = [:]
+        var journalKeys: [MediaStreamID: String] = [:]
         var nextID: UInt64 = 0
         var isStopped = false
     }
@@ -41,8 +42,13 @@ package final class MediaSender: Sendable {
     private let remote: LoopRemote
     private let thread: Mutex<SystemThread?>
 
-    package init(configuration: Configuration = Configuration()) throws(SystemError) {
+    private let journal: RenditionJournal?
+
+    package init(
+        configuration: Configuration = Configuration(), journal: RenditionJournal? = nil
+    ) throws(SystemError) {
         self.configuration = configuration
+        self.journal = journal
         let loop = try EventLoop()
         let slack = min(configuration.slack, .milliseconds(1))
         let sending = SenderLoop(slack: slack, usesOffload: configuration.usesSegmentationOffload)
@@ -72,9 +78,10 @@ package final class MediaSender: Sendable {
         let loop: EventLoop
     }
 
-    /// Opens the rendition's socket on the calling thread (and so in its network namespace).
+    /// Opens the rendition's socket on the calling thread (and so in its network namespace). Under `journalKey` its
+    /// continuation is kept up to date in the journal until `remove`.
     package func add(
-        _ output: RenditionOutput, continuing state: RenditionState
+        _ output: RenditionOutput, continuing state: RenditionState, journalKey: String? = nil
     ) throws(MediaSenderError) -> MediaStreamID {
         let socket = try RenditionSocket(output)
         let gauge = QueueGauge()
@@ -86,11 +93,13 @@ package final class MediaSender: Sendable {
             registry.nextID += 1
             let id = MediaStreamID(rawValue: registry.nextID)
             registry.gauges[id] = gauge
+            registry.journalKeys[id] = journalKey
             return .success(id)
         }
         let added = try id.get()
         let pacer = RenditionPacer(continuing: state, configuration: configuration.pacing)
-        guard mailbox.send(.add(added, socket, pacer, gauge)) else {
+        let slot = journalKey.flatMap { journal?.slot(for: $0) }
+        guard mailbox.send(.add(added, socket, pacer, gauge, slot)) else {
             forget(added)
             throw .stopped
         }
@@ -130,8 +139,12 @@ package final class MediaSender: Sendable {
     /// Sends what was begun and ends the rendition; `completion` gets its last report on the sending thread, or nil
     /// when there is no such rendition.
     package func remove(_ id: MediaStreamID, completion: @escaping @Sendable (RenditionReport?) -> Void = { _ in }) {
-        forget(id)
-        if !mailbox.send(.remove(id, completion)) { completion(nil) }
+        let key = forget(id)
+        let ended: @Sendable (RenditionReport?) -> Void = { [journal] report in
+            if let key { journal?.free(key) }
+            completion(report)
+        }
+        if !mailbox.send(.remove(id, ended)) { completion(nil) }
     }
 
     /// Calls `completion` on the sending thread, which must not be kept.
@@ -151,7 +164,12 @@ package final class MediaSender: Sendable {
         running?.join()
     }
 
-    private func forget(_ id: MediaStreamID) {
-        _ = registry.withLock { $0.gauges.removeValue(forKey: id) }
+    /// Answers the key under which the rendition was journalled.
+    @discardableResult
+    private func forget(_ id: MediaStreamID) -> String? {
+        registry.withLock { registry in
+            registry.gauges[id] = nil
+            return registry.journalKeys.removeValue(forKey: id)
+        }
     }
 }

@@ -8,7 +8,7 @@ import Synchronization
 
 /// What the threads that fetch tell the thread that sends.
 enum SenderCommand: Sendable {
-    case add(MediaStreamID, RenditionSocket, RenditionPacer, QueueGauge)
+    case add(MediaStreamID, RenditionSocket, RenditionPacer, QueueGauge, JournalSlot?)
     case append(MediaStreamID, TransportSegment)
     case remove(MediaStreamID, @Sendable (RenditionReport?) -> Void)
     case report(@Sendable ([MediaStreamID: RenditionReport]) -> Void)
@@ -42,6 +42,7 @@ final class SenderLoop {
         let socket: RenditionSocket
         var pacer: RenditionPacer
         let gauge: QueueGauge
+        var slot: JournalSlot?
         var transmission = TransmissionCounters()
         /// What `pacer` held when the gauge was last settled.
         var settledBytes = 0
@@ -53,6 +54,7 @@ final class SenderLoop {
     private var singles: SendBatch?
 
     private let usesOffload: Bool
+    private var record = [UInt8](repeating: 0, count: RenditionRecord.maximumSize)
 
     init(slack: Duration, usesOffload: Bool) {
         schedule = SendSchedule(slack: slack)
@@ -64,8 +66,8 @@ final class SenderLoop {
 
     func perform(_ command: SenderCommand) {
         switch command {
-        case .add(let id, let socket, let pacer, let gauge):
-            renditions.append(Rendition(id: id, socket: socket, pacer: pacer, gauge: gauge))
+        case .add(let id, let socket, let pacer, let gauge, let slot):
+            renditions.append(Rendition(id: id, socket: socket, pacer: pacer, gauge: gauge, slot: slot))
             renditions[renditions.count - 1].transmission.sendsSingly = !usesOffload
             schedule.addEntry()
         case .append(let id, let segment):
@@ -80,6 +82,7 @@ final class SenderLoop {
             for rendition in renditions { reports[rendition.id] = report(rendition) }
             completion(reports)
         case .stop:
+            // The journal keeps them: who stops may start again.
             while let last = renditions.last { _ = remove(last.id) }
         }
     }
@@ -89,6 +92,9 @@ final class SenderLoop {
         var now = MonotonicClock.now()
         for index in renditions.indices where schedule.isDue(index, at: now) {
             while let train = renditions[index].pacer.takeTrain(now: now) {
+                // First the record, then the train: whoever continues after a crash in between leaves a loss, and never
+                // sends a number again.
+                writeRecord(index)
                 transmit(train, of: index, at: now)
                 now = MonotonicClock.now()
             }
@@ -109,7 +115,9 @@ final class SenderLoop {
     private func remove(_ id: MediaStreamID) -> RenditionReport? {
         guard let index = index(of: id) else { return nil }
         let now = MonotonicClock.now()
-        for train in renditions[index].pacer.finish(now: now) { transmit(train, of: index, at: now) }
+        let trains = renditions[index].pacer.finish(now: now)
+        writeRecord(index)
+        for train in trains { transmit(train, of: index, at: now) }
         let last = report(renditions[index])
         renditions.swapAt(index, renditions.count - 1)
         renditions.removeLast()
@@ -117,10 +125,17 @@ final class SenderLoop {
         return last
     }
 
+    private func writeRecord(_ index: Int) {
+        guard renditions[index].slot != nil else { return }
+        let count = RenditionRecord.encode(renditions[index].pacer, into: &record)
+        renditions[index].slot?.write(record, count: count)
+    }
+
     private func report(_ rendition: Rendition) -> RenditionReport {
         RenditionReport(
             continuation: rendition.pacer.continuation, pacer: rendition.pacer.counters,
             conditioner: rendition.pacer.conditionerCounters, transmission: rendition.transmission,
+            isJournalled: rendition.slot != nil,
             queued: rendition.pacer.queued, queuedBytes: rendition.gauge.value)
     }
 

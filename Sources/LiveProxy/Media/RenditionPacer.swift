@@ -93,9 +93,12 @@ package struct RenditionPacer: Sendable {
     /// What a successor needs to continue as if everything planned so far had been sent.
     package var continuation: RenditionState {
         RenditionState(
-            ssrc: state.ssrc, sequence: filled > 0 ? sequence &+ 1 : sequence,
-            timestampOffset: state.timestampOffset, continuity: conditioner.state)
+            ssrc: state.ssrc, sequence: nextSequence, timestampOffset: state.timestampOffset,
+            continuity: conditioner.state)
     }
+
+    /// A packet that was begun counts: the counters of its contents are used up.
+    var nextSequence: UInt16 { filled > 0 ? sequence &+ 1 : sequence }
 
     package var conditionerCounters: TransportStreamConditioner.Counters { conditioner.counters }
     package var queuedBytes: Int { conditioner.queuedBytes }

@@ -163,6 +163,41 @@ import Testing
         #expect((1...50).contains(next.header.sequence.sequenceDistance(from: last.header.sequence)))
     }
 
+    @Test func `a record says what the continuation says, and a damaged one says nothing`() throws {
+        var source = StreamGenerator()
+        var run = PacerRun()
+        var buffer = [UInt8](repeating: 0, count: RenditionRecord.maximumSize)
+        for _ in 0..<3 { try run.append(source.segment(references: 25)) }
+        for step in 1..<20 {
+            run.run(until: seconds(1000 + Double(step) * 0.1))
+            let count = RenditionRecord.encode(run.pacer, into: &buffer)
+            #expect(RenditionRecord.decode(Array(buffer[..<count])) == run.pacer.continuation)
+        }
+        let record = Array(buffer[..<RenditionRecord.encode(run.pacer, into: &buffer)])
+        for index in record.indices {
+            var damaged = record
+            damaged[index] ^= 0x10
+            #expect(RenditionRecord.decode(damaged) == nil)
+        }
+        #expect(RenditionRecord.decode(Array(record.dropLast())) == nil)
+        #expect(RenditionRecord.decode([]) == nil)
+        #expect(RenditionRecord.decode([UInt8](repeating: 0, count: 500)) == nil)
+    }
+
+    @Test func `a record of a stream with too many PIDs keeps as many as it may`() throws {
+        var source = StreamGenerator()
+        var bytes = source.tables()
+        for pid in 0x100..<0x200 as Range<UInt16> { bytes += source.packet(pid: pid, clock: Int64(pid) * 2700) }
+        var run = PacerRun()
+        try run.append(bytes)
+        run.run(until: seconds(1010))
+        var buffer = [UInt8](repeating: 0, count: RenditionRecord.maximumSize)
+        let count = RenditionRecord.encode(run.pacer, into: &buffer)
+        #expect(count == RenditionRecord.maximumSize)
+        let state = try #require(RenditionRecord.decode(buffer))
+        #expect(state.continuity.counters.count == RenditionRecord.maximumCounters)
+    }
+
     @Test func `lost media is silence on the wire, and what was before it leaves in time`() throws {
         var source = StreamGenerator()
         var run = PacerRun()
