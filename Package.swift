@@ -183,10 +183,18 @@ let edgePrograms: [Target] = [
         "HTTPEdge", "JSONCoding", "ControlProtocol", "HLS", "Credentials", "Wire", "Clockwork", .hummingbird,
         .hummingbirdTLS,
         .httpTypes, .asyncHTTPClient, .nio, .nioPosix, .nioSSL, .logging, .serviceLifecycle),
-    library(
-        "Daemon", "HTTPEdge", "CatalogueStore", "Credentials", "ControlSocket", "JSONCoding", "ConfigurationFile",
-        "MRPConfiguration", "MediaIO", "OTTServer", "LiveProxy", "ReplicationPoint", "Channels", "Authorization",
-        "ControlProtocol", "HLS", "MPEGTS", "RTP", "LinuxIO", "Wire", "Clockwork", .logging, .serviceLifecycle),
+    .target(
+        name: "Daemon",
+        dependencies: [
+            "HTTPEdge", "CatalogueStore", "Credentials", "ControlSocket", "JSONCoding", "ConfigurationFile",
+            "MRPConfiguration", "MediaIO", "OTTServer", "LiveProxy", "ReplicationPoint", "Channels", "Authorization",
+            "ControlProtocol", "HLS", "MPEGTS", "RTP", "LinuxIO", "Wire", "Clockwork", .hummingbird, .httpTypes,
+            .logging, .serviceLifecycle,
+        ],
+        // The OTT server's shell needs Daemon/Support, which comes with the other roles. Then this line becomes
+        // resources: [.embedInCode("OTTServer/openapi.yaml")]
+        // for the link to deploy/openapi.yaml that the server serves.
+        exclude: ["OTTServer"]),
     program("mrpd", "Daemon", "ConfigurationFile", "MRPConfiguration", .argumentParser, .logging),
     program(
         "mrp-client", "OTTClient", "MediaIO", "HTTPEdge", "MRPConfiguration", "JSONCoding", "ControlProtocol",

@@ -13,19 +13,19 @@ struct ChannelsCommand: AsyncParsableCommand {
     func run() async throws {
         let client = try options.client()
         let token = try options.token()
-        let result: Result<[MediaDescription], ClientFailure>
+        let result: Result<ChannelCatalogue, ClientFailure>
         do throws(EdgeClientError) {
-            result = .success(try await client.get("/v1/channels", as: [MediaDescription].self, bearer: token))
+            result = .success(try await client.get("/v1/channels", as: ChannelCatalogue.self, bearer: token))
         } catch {
             result = .failure(ClientFailure(error, server: options.server))
         }
         await client.shutdown()
-        let channels = try result.get()
+        let catalogue = try result.get()
         if json {
-            print(try JSONText.encode(channels, indented: true))
+            print(try JSONText.encode(catalogue, indented: true))
             return
         }
-        for channel in channels {
+        for channel in catalogue.channels {
             let renditions = channel.renditions.map { "\($0.name) (\($0.width)x\($0.height))" }
             print("\(channel.channel)  \(channel.title)  \(renditions.joined(separator: ", "))")
         }
