@@ -60,12 +60,22 @@ package struct FileDescriptor: ~Copyable, Sendable {
         }
     }
 
-    /// Writes what the kernel takes now and says how much that was. A socket or pipe without a reader throws EPIPE:
-    /// programs ignore SIGPIPE (`Privileges.ignoreBrokenPipes`).
+    /// Writes what the kernel takes now and says how much that was. On a pipe without a reader the process gets SIGPIPE
+    /// unless it ignores it (`Privileges.ignoreBrokenPipes`); sockets have `send`.
     package borrowing func write(_ bytes: ArraySlice<UInt8>) throws(SystemError) -> Int {
         let number = number
         return try systemCall("write") {
             bytes.withUnsafeBytes { buffer in Glibc.write(number, buffer.baseAddress, buffer.count) }
+        }
+    }
+
+    /// As `write`, for a connected stream socket: one without a reader throws EPIPE, and no signal comes.
+    package borrowing func send(stream bytes: ArraySlice<UInt8>) throws(SystemError) -> Int {
+        let number = number
+        return try systemCall("send") {
+            bytes.withUnsafeBytes { buffer in
+                Glibc.send(number, buffer.baseAddress, buffer.count, CInt(MSG_NOSIGNAL))
+            }
         }
     }
 }

@@ -68,11 +68,11 @@ package struct OutputQueue: Sendable {
         bytes.append(contentsOf: added)
     }
 
-    /// Writes what the descriptor takes now.
+    /// Writes what the socket takes now.
     package mutating func flush(to descriptor: borrowing FileDescriptor) throws(SystemError) {
         while !isEmpty {
             do throws(SystemError) {
-                start += try descriptor.write(bytes[start...])
+                start += try descriptor.send(stream: bytes[start...])
             } catch  where error.isWouldBlock {
                 break
             }

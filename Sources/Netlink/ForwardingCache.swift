@@ -28,6 +28,11 @@ package enum ForwardingChange: Hashable, Sendable {
         case .set(let key, _, _), .remove(let key): key
         }
     }
+
+    fileprivate var isExpressible: Bool {
+        guard case .set(_, let input, let outputs) = self else { return true }
+        return input.rawValue != 0 && !outputs.contains(.inputOnly)
+    }
 }
 
 /// A change the kernel refused: ENFILE, the input has no VIF; ENODEV, there is no such interface; ENOENT, no such entry
@@ -85,21 +90,40 @@ package final class ForwardingCache {
         netlink = try NetlinkSocket(groups: [])
     }
 
-    /// Applies the changes in order, a hundred a system call; answers those the kernel refused, in order. A thrown error
-    /// means that the connection failed and what was applied is not known: dump.
+    /// Applies the changes in order, a hundred a system call; answers those that were refused, in order. EINVAL also
+    /// names an entry that no message can express: VIF 31 as an output, or no input interface. A thrown
+    /// error means that the connection failed and what was applied is not known: dump.
     package func apply(_ wanted: [ForwardingChange]) throws(SystemError) -> [RefusedChange] {
-        guard !wanted.isEmpty else { return [] }
         changes.removeAll(keepingCapacity: true)
         changes.reserveCapacity(wanted.count)
-        for change in wanted { changes.append(mrp_mfc_change(change)) }
-        if results.count < wanted.count { results = Array(repeating: 0, count: wanted.count) }
-        let (handle, table) = (netlink.handle, table)
-        try shimCall("RTM_NEWROUTE") { mrp_mfc_apply(handle, table, changes, UInt32(wanted.count), &results) }
-        var refused: [RefusedChange] = []
-        for (index, result) in results.prefix(wanted.count).enumerated() where result != 0 {
-            refused.append(RefusedChange(change: wanted[index], errno: CInt(-result)))
+        var refused: [(position: Int, errno: CInt)] = []
+        for (position, change) in wanted.enumerated() {
+            if change.isExpressible {
+                changes.append(mrp_mfc_change(change))
+            } else {
+                refused.append((position, EINVAL))
+            }
         }
-        return refused
+        try send()
+        let unsent = refused.map(\.position)
+        for (index, result) in results.prefix(changes.count).enumerated() where result != 0 {
+            refused.append((Self.position(ofSent: index, skipping: unsent), CInt(-result)))
+        }
+        return refused.sorted { $0.position < $1.position }
+            .map { RefusedChange(change: wanted[$0.position], errno: $0.errno) }
+    }
+
+    private func send() throws(SystemError) {
+        if results.count < changes.count { results = Array(repeating: 0, count: changes.count) }
+        let (handle, table) = (netlink.handle, table)
+        try shimCall("RTM_NEWROUTE") { mrp_mfc_apply(handle, table, changes, UInt32(changes.count), &results) }
+    }
+
+    /// Where the change that was sent as number `index` stands among the wanted ones; `unsent` is in order.
+    private static func position(ofSent index: Int, skipping unsent: [Int]) -> Int {
+        var position = index
+        for skipped in unsent where skipped <= position { position += 1 }
+        return position
     }
 
     /// Every entry of the table, in the kernel's order. Nobody is stopped from changing the table meanwhile.

@@ -20,6 +20,8 @@ struct Keeper: ParsableCommand {
         let loop = try EventLoop()
         try loop.onSignals([SIGTERM, SIGINT]) { _ in loop.stop() }
         let server = try KeeperServer(path: socket, on: loop)
+        // Holding descriptors needs no privilege, whoever started this.
+        try Privileges.keepOnly([])
         try withExtendedLifetime(server) { try loop.run() }
     }
 }

@@ -81,10 +81,22 @@ struct ForwardingCacheTests {
         #expect(try router.cache.apply(changes).map(\.change) == changes)
     }
 
-    @Test func `an output that netlink cannot name is refused before anything is sent`() throws {
+    @Test func `what no message can express is refused beside what the kernel refuses, in order`() throws {
         let router = try Router()
-        let change = ForwardingChange.set(key(0), input: router.interfaces[0], outputs: [.inputOnly])
-        #expect(throws: SystemError(call: "RTM_NEWROUTE", errno: EINVAL)) { try router.cache.apply([change]) }
+        let input = router.interfaces[0]
+        let changes: [ForwardingChange] = [
+            .set(key(0), input: input, outputs: [vif(1)]),
+            .set(key(1), input: input, outputs: [.inputOnly]),
+            .set(key(2), input: InterfaceIndex(0), outputs: [vif(1)]),
+            .remove(key(3)),
+            .set(key(4), input: input, outputs: [vif(1)]),
+            .set(key(5), input: input, outputs: [vif(1), .inputOnly]),
+        ]
+        let refused = try router.cache.apply(changes)
+        #expect(refused.map(\.change) == [1, 2, 3, 5].map { changes[$0] })
+        #expect(refused.map(\.errno) == [EINVAL, EINVAL, ENOENT, EINVAL])
+        #expect(try router.cache.entries().map(\.key).sorted() == [key(0), key(4)])
+        #expect(try router.cache.apply([]).isEmpty)
     }
 
     @Test func `thirty-one outputs fit one entry, with number 31 as its input`() throws {

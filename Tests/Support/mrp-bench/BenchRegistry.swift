@@ -1,4 +1,4 @@
 /// Every bench, in the order they run.
 enum BenchRegistry {
-    static var all: [any Bench.Type] { [MembershipReportsBench.self] }
+    static var all: [any Bench.Type] { [MembershipReportsBench.self, ForwardingCacheBench.self] }
 }
