@@ -27,6 +27,8 @@ struct EngineHarness {
     var refusedTrees: Set<SourceGroup> = []
     /// Whether answers of the kernel wait for `answer()`.
     var holdsAnswers = false
+    /// Whether routes are answered only by hand.
+    var holdsRoutes = false
     private(set) var heldBatches: [ForwardingBatch] = []
     private(set) var log: [RouterAction] = []
     private var publisher = FeedPublisher<RouterFeedItem>(epoch: "test")
@@ -96,7 +98,7 @@ struct EngineHarness {
                 virtualInterfaces.insert(index)
                 handle(.virtualInterfaceAdded(index, problem: nil))
             case .removeVIF(let index): virtualInterfaces.remove(index)
-            case .resolveRoute(let source): handle(.routeResolved(source: source, routes[source]))
+            case .resolveRoute(let source): if !holdsRoutes { handle(.routeResolved(source: source, routes[source])) }
             case .program(let batch): if holdsAnswers { heldBatches.append(batch) } else { program(batch) }
             default: break
             }
@@ -149,6 +151,14 @@ struct EngineHarness {
             handle(.ownerMessage(owner: owner, publisher.snapshot))
         }
         if let message = publisher.update(upserts: items) { handle(.ownerMessage(owner: owner, message)) }
+    }
+
+    /// An owner's whole state in one snapshot.
+    mutating func present(_ items: RouterFeedItem..., owner: String = EngineHarness.owner) {
+        handle(.ownerConnected(owner))
+        handle(
+            .ownerMessage(
+                owner: owner, .snapshot(position: FeedPosition(epoch: "whole", revision: 1), items: items)))
     }
 
     mutating func withdraw(_ items: RouterFeedItem..., owner: String = EngineHarness.owner) {
