@@ -51,9 +51,9 @@ private final class Publisher: Sendable {
         router.get("/v1/proxies/north/feed") { request, _ in
             let position = try FeedEndpoint.position(of: request)
             let connection = self.feed.withLock { feed in
-                self.hub.connect("north", catchUp: feed.catchUp(from: position))
+                self.hub.connect("north", catchUp: feed.catchUp(from: position), from: position)
             }
-            return FeedEndpoint.response(for: connection, keepAlive: .milliseconds(50))
+            return FeedEndpoint.response(for: connection, to: request, keepAlive: .milliseconds(50))
         }
     }
 }
@@ -187,6 +187,22 @@ extension AsyncStream<FeedClientEvent<Item>>.Iterator {
                     return
                 }
             }
+        }
+    }
+
+    @Test func `a follower that has everything is kept alive from the first moment`() async throws {
+        let publisher = Publisher(epoch: "a")
+        publisher.set(Item(key: "one", value: 1))
+        try await following(publisher) { follower in
+            var events = follower.events.makeAsyncIterator()
+            _ = await events.nextMessage()
+            publisher.hub.disconnect("north")
+            while let event = await events.next() { if case .connected = event { break } }
+            guard case .message(.keepAlive(let position)) = await events.next() else {
+                Issue.record("no keep-alive followed the reconnection")
+                return
+            }
+            #expect(position == FeedPosition(epoch: "a", revision: 1))
         }
     }
 

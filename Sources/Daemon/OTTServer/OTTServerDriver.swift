@@ -119,7 +119,7 @@ actor OTTServerDriver: RoleConsole {
 
     func openFeed(of proxy: String, from position: FeedPosition?) throws(Problem) -> FeedConnection<ServerFeedItem> {
         guard let messages = core.catchUp(proxy: proxy, from: position) else { throw .unknownProxy(proxy) }
-        let connection = feeds.connect(proxy, catchUp: messages)
+        let connection = feeds.connect(proxy, catchUp: messages, from: position)
         handle(.feedOpened(proxy: proxy))
         return connection
     }

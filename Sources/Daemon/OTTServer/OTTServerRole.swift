@@ -53,6 +53,9 @@ package final class OTTServerRole: RoleService {
         get async { (await clients.boundPort, await nodes.boundPort) }
     }
 
+    /// What each listener serves, such as `GET /healthz`.
+    package var routes: (clients: [String], nodes: [String]) { (clients.routes, nodes.routes) }
+
     package func waitUntilReady() async {
         _ = await ports
     }

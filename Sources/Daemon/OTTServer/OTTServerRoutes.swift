@@ -47,7 +47,7 @@ enum OTTServerRoutes {
         proxies.get("feed") { request, context in
             let name = try requireProxy(context)
             let connection = try await driver.openFeed(of: name, from: FeedEndpoint.position(of: request))
-            return FeedEndpoint.response(for: connection) { await driver.closeFeed(of: name) }
+            return FeedEndpoint.response(for: connection, to: request) { await driver.closeFeed(of: name) }
         }
         proxies.put("report") { request, context in
             let name = try requireProxy(context)

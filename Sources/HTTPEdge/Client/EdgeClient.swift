@@ -4,6 +4,13 @@ import JSONCoding
 import NIOCore
 import NIOHTTP1
 
+/// An answer as it came, whatever its status.
+package struct EdgeAnswer: Hashable, Sendable {
+    package var status: Int
+    package var contentType: String?
+    package var body: String
+}
+
 /// JSON requests to one server or node, over one connection pool; with credentials by mutual TLS.
 package final class EdgeClient: Sendable {
     package static let maximumAnswerBytes = 32 << 20
@@ -51,6 +58,18 @@ package final class EdgeClient: Sendable {
         _ path: String, as type: Value.Type, bearer: String? = nil, timeout: Duration = .seconds(10)
     ) async throws(EdgeClientError) -> Value {
         try decode(type, try await ask(.POST, path, body: ByteBuffer(), bearer: bearer, timeout: timeout))
+    }
+
+    /// Any request, for whoever judges the answer itself.
+    package func exchange(
+        _ method: String, _ path: String, json: String? = nil, bearer: String? = nil, timeout: Duration = .seconds(10)
+    ) async throws(EdgeClientError) -> EdgeAnswer {
+        let response = try await execute(
+            HTTPMethod(rawValue: method), path, body: json.map { ByteBuffer(string: $0) }, bearer: bearer,
+            timeout: timeout)
+        return EdgeAnswer(
+            status: Int(response.status.code), contentType: response.headers.first(name: "Content-Type"),
+            body: String(buffer: try await collect(response, timeout: timeout)))
     }
 
     /// Opens a response that is read as it comes; `timeout` is the time to its head.

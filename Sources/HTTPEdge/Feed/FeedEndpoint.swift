@@ -25,14 +25,24 @@ package enum FeedEndpoint {
     }
 
     /// Streams until the follower leaves, another connection takes its place, or the service shuts down.
-    /// - Parameter onEnd: called once, when the stream is over.
+    /// - Parameters:
+    ///   - request: what is answered; its follower's leaving is noticed at once, instead of with the next message.
+    ///   - onEnd: called once, when the stream is over.
     package static func response<Item: FeedItem>(
-        for connection: FeedConnection<Item>, keepAlive: Duration = FeedEndpoint.keepAlive,
+        for connection: FeedConnection<Item>, to request: Request? = nil, keepAlive: Duration = FeedEndpoint.keepAlive,
         onEnd: @escaping @Sendable () async -> Void = {}
     ) -> Response {
         let body = ResponseBody { writer in
             do {
-                try await send(connection, to: &writer, keepAlive: keepAlive)
+                if let request {
+                    try await request.body.consumeWithInboundCloseHandler { _ in
+                        try await send(connection, to: &writer, keepAlive: keepAlive)
+                    } onInboundClosed: {
+                        connection.hub.close(connection.follower, number: connection.number)
+                    }
+                } else {
+                    try await send(connection, to: &writer, keepAlive: keepAlive)
+                }
                 connection.hub.close(connection.follower, number: connection.number)
                 await onEnd()
                 try await writer.finish(nil)

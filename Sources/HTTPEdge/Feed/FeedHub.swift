@@ -26,14 +26,17 @@ package final class FeedHub<Item: FeedItem>: Sendable {
     package var followers: [String] { state.withLock { $0.connections.keys.sorted() } }
 
     /// Begins a connection with `catchUp`. Call it where no message can be published between making `catchUp` and this.
-    package func connect(_ follower: String, catchUp: [FeedMessage<Item>]) -> FeedConnection<Item> {
+    /// - Parameter position: where the follower stands; what keep-alives say when there is nothing to catch up with.
+    package func connect(
+        _ follower: String, catchUp: [FeedMessage<Item>], from position: FeedPosition? = nil
+    ) -> FeedConnection<Item> {
         let (stream, continuation) = AsyncStream.makeStream(
             of: FeedMessage<Item>.self, bufferingPolicy: .bufferingOldest(Self.maximumQueue))
         return state.withLock { state in
             state.connections[follower]?.continuation.finish()
             state.nextNumber += 1
             state.connections[follower] = Connection(
-                number: state.nextNumber, continuation: continuation, position: catchUp.last?.position)
+                number: state.nextNumber, continuation: continuation, position: catchUp.last?.position ?? position)
             for message in catchUp { continuation.yield(message) }
             return FeedConnection(hub: self, follower: follower, number: state.nextNumber, messages: stream)
         }

@@ -15,6 +15,8 @@ package struct EdgeListener: Service {
     private let limits: EdgeLimits
     private let logger: Logger
     private let responder: RouterResponder<EdgeContext>
+    /// What is served, such as `GET /v1/proxies/{name}/feed`, sorted.
+    package let routes: [String]
     private let running = AsyncStream<UInt16>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
     /// - Parameters:
@@ -34,7 +36,15 @@ package struct EdgeListener: Service {
         router.add(middleware: ProblemMiddleware())
         if credentials != nil { router.add(middleware: PeerIdentityMiddleware()) }
         routes(router)
+        self.routes = router.routes.map { "\($0.method.rawValue) \(Self.template(of: $0.path.description))" }.sorted()
         responder = router.buildResponder()
+    }
+
+    /// A path as OpenAPI writes it; what is left over by a route is its `path`.
+    private static func template(of path: String) -> String {
+        path.split(separator: "/", omittingEmptySubsequences: false).map { part in
+            part == "**" ? "{path}" : part.hasPrefix(":") ? "{\(part.dropFirst())}" : String(part)
+        }.joined(separator: "/")
     }
 
     /// The port that is listened on, as soon as it is.
