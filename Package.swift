@@ -23,6 +23,7 @@ extension Target.Dependency {
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
 }
 
 func library(_ name: String, _ dependencies: Target.Dependency...) -> Target {
@@ -189,12 +190,10 @@ let edgePrograms: [Target] = [
             "HTTPEdge", "CatalogueStore", "Credentials", "ControlSocket", "JSONCoding", "ConfigurationFile",
             "MRPConfiguration", "MediaIO", "OTTServer", "LiveProxy", "ReplicationPoint", "Channels", "Authorization",
             "ControlProtocol", "HLS", "MPEGTS", "RTP", "LinuxIO", "Wire", "Clockwork", .hummingbird, .httpTypes,
-            .logging, .serviceLifecycle,
+            .logging, .serviceLifecycle, .unixSignals,
         ],
-        // The OTT server's shell needs Daemon/Support, which comes with the other roles. Then this line becomes
-        // resources: [.embedInCode("OTTServer/openapi.yaml")]
-        // for the link to deploy/openapi.yaml that the server serves.
-        exclude: ["OTTServer"]),
+        // A link to deploy/openapi.yaml, which the server serves.
+        resources: [.embedInCode("OTTServer/openapi.yaml")]),
     program("mrpd", "Daemon", "ConfigurationFile", "MRPConfiguration", .argumentParser, .logging),
     program(
         "mrp-client", "OTTClient", "MediaIO", "HTTPEdge", "MRPConfiguration", "JSONCoding", "ControlProtocol",
@@ -213,7 +212,7 @@ let edgeTests: [Target] = [
         .httpTypes, .asyncHTTPClient, .nio, .logging),
     tests(
         "Daemon", "Daemon", "HTTPEdge", "Credentials", "CatalogueStore", "MRPConfiguration", "ConfigurationFile",
-        "ControlProtocol", "Wire", "Clockwork"),
+        "ControlSocket", "LinuxIO", "ControlProtocol", "Wire", "Clockwork", .hummingbird, .logging),
     tests("Namespace", "Lab", "ControlProtocol", "LinuxIO", "Wire", "Clockwork"),
 ]
 

@@ -5,6 +5,9 @@ import Wire
 package struct Configuration: Hashable, Sendable {
     /// This host's name in registrations and certificates.
     package var node: String
+    /// System group whose members may use the control sockets; without it, only their owners.
+    package var controlGroup: String?
+    /// For roles that have none of their own.
     package var tls: TLSConfiguration?
     package var router: RouterConfiguration?
     package var ottServer: OTTServerConfiguration?
@@ -38,6 +41,15 @@ extension Configuration {
         }
     }
 
+    /// The role's own certificate, or the file's: a certificate names one role, so a file of several roles has several.
+    package func tls(for role: Role) -> TLSConfiguration? {
+        switch role {
+        case .ottServer: ottServer?.tls ?? tls
+        case .liveProxy: liveProxy?.tls ?? tls
+        case .replicationPoint: replicationPoint?.tls ?? tls
+        }
+    }
+
     /// Gives the syntax a meaning; all that is wrong comes in one error.
     /// - Parameter earlier: what the reader of the syntax found already.
     package static func read(
@@ -56,6 +68,7 @@ extension Configuration {
 
     private init?(reading top: inout SectionReader) {
         let node = top.required("node", .nodeName)
+        controlGroup = top.optional("control-group", .nodeName)
         tls = top.section("tls") { TLSConfiguration(reading: &$0) }
         router = top.section("router") { RouterConfiguration(reading: &$0) }
         ottServer = top.section(Role.ottServer.rawValue) { OTTServerConfiguration(reading: &$0) }
@@ -87,7 +100,7 @@ extension Configuration {
         if !sections.contains(where: top.has) {
             top.problem("nothing to run: give a section \(sections.map { "\"\($0)\"" }.joined(separator: ", "))")
         }
-        for role in Role.allCases where top.has(role.rawValue) && !top.has("tls") {
+        for role in roles where tls(for: role) == nil && !top.has("tls") {
             top.problem("\"\(role.rawValue)\" needs a \"tls\" section: nodes speak mutual TLS", at: role.rawValue)
         }
         checkListeners(top)

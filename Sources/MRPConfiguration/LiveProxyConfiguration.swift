@@ -35,6 +35,7 @@ package struct LiveProxyConfiguration: Hashable, Sendable {
     /// Stored beforehand, for channels whose server sends none.
     package var mediaDescriptions: [MediaDescription]
     package var limits: LiveProxyLimits
+    package var tls: TLSConfiguration?
 }
 
 /// How the proxy's own packets leave.

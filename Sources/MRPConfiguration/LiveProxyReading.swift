@@ -4,6 +4,7 @@ import Wire
 
 extension LiveProxyConfiguration {
     init?(reading section: inout SectionReader) {
+        tls = section.section("tls") { TLSConfiguration(reading: &$0) }
         ottServers = section.list("ott-servers", .url("https"), atMost: Self.maximumServers)
         nodeAddress = section.value(
             "node-address", .written, default: ListenEndpoint(address: .v4(.unspecified), port: 8_444))

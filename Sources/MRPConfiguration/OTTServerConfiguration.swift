@@ -23,6 +23,7 @@ package struct OTTServerConfiguration: Hashable, Sendable {
     /// How long a proxy counts as registered without a sign of life.
     package var proxyExpiry: Duration
     package var channels: [ChannelConfiguration]
+    package var tls: TLSConfiguration?
 }
 
 /// How clients' tokens are verified.
@@ -48,6 +49,7 @@ package struct ChannelConfiguration: Hashable, Sendable {
 
 extension OTTServerConfiguration {
     init?(reading section: inout SectionReader) {
+        tls = section.section("tls") { TLSConfiguration(reading: &$0) }
         clientAddress = section.value(
             "client-address", .written, default: ListenEndpoint(address: .v4(.unspecified), port: 8_080))
         nodeAddress = section.value(

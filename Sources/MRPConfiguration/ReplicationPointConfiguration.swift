@@ -15,6 +15,7 @@ package struct ReplicationPointConfiguration: Hashable, Sendable {
     package var routerSocket: String
     package var controlSocket: String
     package var limits: ReplicationPointLimits
+    package var tls: TLSConfiguration?
 }
 
 /// Bounds of the replication point's tables.
@@ -25,6 +26,7 @@ package struct ReplicationPointLimits: Hashable, Sendable {
 
 extension ReplicationPointConfiguration {
     init?(reading section: inout SectionReader) {
+        tls = section.section("tls") { TLSConfiguration(reading: &$0) }
         let liveProxy = section.required("live-proxy", .url("https"))
         prefixes = section.list("prefixes", .written, atMost: ReplicationPointRegistration.maximumPrefixes)
         httpBase = section.optional("http-base", .url("http", "https"))

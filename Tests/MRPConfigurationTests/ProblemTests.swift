@@ -138,6 +138,19 @@ private let router = "node: r1\nrouter:\n  interfaces:\n"
         #expect(found.contains { $0.contains(message) }, "\(found)")
     }
 
+    @Test func `a role's own certificate comes before the file's`() throws {
+        let text = """
+            node: n1
+            tls: {certificate: c, key: k, authority: a}
+            ott-server: {tokens: {public-key: k}, tls: {certificate: own, key: k, authority: a}}
+            replication-point: {live-proxy: 'https://h:1', prefixes: 10.0.0.0/8}
+            """
+        let configuration = try ConfigurationFile.parse(text, file: "f")
+        #expect(configuration.tls(for: .ottServer)?.certificate == "own")
+        #expect(configuration.tls(for: .replicationPoint)?.certificate == "c")
+        #expect(configuration.tls(for: .liveProxy)?.certificate == "c")
+    }
+
     @Test func `a channel asks for a pool that exists`() {
         let found = problems(proxy("  channels: [{channel: acme/news, pool: defualt}]"))
         #expect(found == ["f:9:41: there is no pool \"defualt\" (did you mean \"default\"?)"])

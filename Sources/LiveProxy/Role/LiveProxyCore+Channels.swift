@@ -261,16 +261,21 @@ extension LiveProxyCore {
 
     // MARK: - The router
 
-    /// A router that restarted hears its neighbours' joins again only when they repeat them: until then a channel that was
-    /// watched counts as watched.
     mutating func connectRouter() {
         isRouterConnected = true
         changes.isRouterSnapshotDue = true
+        timers.set(.routerSettling, at: now + settings.routerSettlingTime)
+    }
+
+    /// A router that restarts hears its neighbours' joins again only when they repeat them: until then a channel that was
+    /// watched counts as watched.
+    mutating func disconnectRouter() {
+        isRouterConnected = false
+        timers.cancel(.routerSettling)
         demand = [:]
         for channel in channels.keys.sorted() where channels[channel]?.phase == .flowing {
             channels[channel]?.isDemandUnconfirmed = true
         }
-        timers.set(.routerSettling, at: now + settings.routerSettlingTime)
     }
 
     mutating func endSettling() {

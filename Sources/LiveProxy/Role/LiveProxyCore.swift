@@ -77,6 +77,7 @@ package struct LiveProxyCore: Sendable {
         case .feedClosed(let point): closeFeed(of: point)
         case .replicationPointReported(let point, let report): take(report, of: point)
         case .routerWantsSnapshot: connectRouter()
+        case .routerDisconnected: disconnectRouter()
         case .routerDemand(let trees): take(trees)
         case .mediaDescription(let description): describe(description)
         case .mediaDescriptionFailed(let channel): refuseUndescribed(channel)

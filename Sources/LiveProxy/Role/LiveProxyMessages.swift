@@ -14,6 +14,7 @@ package enum LiveProxyInput: Hashable, Sendable {
     case replicationPointReported(point: String, report: ReplicationPointReport)
     /// The router on this host accepted us, and may have missed anything.
     case routerWantsSnapshot
+    case routerDisconnected
     case routerDemand([TreeDemand])
     case mediaDescription(MediaDescription)
     case mediaDescriptionFailed(channel: ChannelKey)

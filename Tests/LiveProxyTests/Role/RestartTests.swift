@@ -87,6 +87,7 @@ import Wire
         try stage.connect()
         stage.publish([allocation(news)])
         try stage.demand(1, for: news)
+        stage.send(.routerDisconnected)
         stage.router = FeedFollower()
         stage.connectRouter()
         #expect(stage.localTrees == 2)
@@ -108,9 +109,24 @@ import Wire
         try stage.connect()
         stage.publish([allocation(news)])
         try stage.demand(1, for: news)
+        stage.send(.routerDisconnected)
+        stage.wait(.seconds(600))
+        #expect(stage.resource(of: news) != nil, "without a router nobody knows")
         stage.connectRouter()
         stage.wait(.seconds(80))
         #expect(stage.outcome(of: news) == .released)
+    }
+
+    @Test func `a router that only lost its place in the feed still knows its demand`() throws {
+        var stage = try ProxyStage()
+        let news = try key("acme/news")
+        stage.connectRouter()
+        try stage.connect()
+        stage.publish([allocation(news)])
+        try stage.demand(1, for: news)
+        stage.connectRouter()
+        stage.wait(.seconds(600))
+        #expect(stage.resource(of: news) != nil)
     }
 
     @Test func `a lost place in the server's feed asks for a snapshot and changes nothing until then`() throws {

@@ -1,0 +1,62 @@
+import ControlProtocol
+import ControlSocket
+import HTTPEdge
+import LinuxIO
+import Logging
+import MRPConfiguration
+import ReplicationPoint
+import ServiceLifecycle
+
+/// The `replication-point` role: follows its live proxy and drives the router on this host.
+package final class ReplicationPointRole: RoleService {
+    package let role = Role.replicationPoint
+    private let configuration: ReplicationPointConfiguration
+    private let client: EdgeClient
+    private let proxy: ReplicationPointDriver.ProxyClient
+    private let driver: ReplicationPointDriver
+    private let control: RoleControlService
+    private let routerEvents: AsyncStream<RouterLinkEvent>
+    private let router: RouterLink
+
+    package init(_ whole: Configuration, logger: Logger) throws {
+        guard let section = whole.replicationPoint else { throw StartError.noSection(.replicationPoint) }
+        configuration = section
+        let credentials = try whole.credentials(for: .replicationPoint)
+        client = try EdgeClient(base: section.liveProxy, credentials: credentials)
+        let registration = ReplicationPointRegistration(
+            name: whole.node, prefixes: section.prefixes, httpBase: section.httpBase)
+        proxy = FeedClient(
+            client: client, path: "/v1/replication-points/\(whole.node)", registration: registration)
+        var settings = ReplicationPointSettings(registration: registration)
+        settings.maximumChannels = section.limits.channels
+        settings.maximumAuthorizedSubscribers = section.limits.authorizedSubscribers
+        let core = ReplicationPointCore(
+            settings: settings, life: LifeName.make(), now: MonotonicClock.now(), wallNow: WallClock.now())
+        driver = ReplicationPointDriver(core: core, proxy: proxy, logger: logger)
+        control = try openConsole(of: driver, role: role, path: section.controlSocket, group: whole.controlGroup)
+        (router, routerEvents) = try openRouter(section.routerSocket, owner: role)
+    }
+
+    package func waitUntilReady() async {}
+
+    package func run() async throws {
+        await driver.attach(router: router, control: control)
+        try await withThrowingTaskGroup(of: Void.self) { [driver, proxy, routerEvents] group in
+            group.addTask {
+                for await event in routerEvents.cancelOnGracefulShutdown() { await driver.hear(event) }
+            }
+            group.addTask {
+                await cancelWhenGracefulShutdown {
+                    await proxy.run(position: { await driver.position }, receive: { await driver.hear($0) })
+                }
+            }
+            try await group.waitForAll()
+        }
+        await driver.detach()
+        await client.shutdown()
+    }
+
+    package func reload(_ whole: Configuration) -> [String] {
+        whole.replicationPoint == configuration ? [] : ["replication-point"]
+    }
+}

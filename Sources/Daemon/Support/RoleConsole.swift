@@ -1,0 +1,58 @@
+import ControlProtocol
+import ControlSocket
+import JSONCoding
+
+/// What a role shows on its control socket; the same requests for every role.
+protocol RoleConsole: Sendable {
+    var element: Element { get }
+    var node: String { get }
+
+    /// The JSON text of a topic's document.
+    func document(_ topic: RoleTopic) async throws -> String
+    func explanation(subscriber: String, channel: ChannelKey) async -> RoleExplanation
+}
+
+extension RoleConsole {
+    /// Opens the control socket at `path`; each request is answered in its own task.
+    func serve(path: String, group: String?) throws(ControlSocketError) -> RoleControlService {
+        try RoleControlService(path: path, group: group) { request, responder in
+            Task { responder.answer(await self.answer(request)) }
+        }
+    }
+
+    private func answer(_ request: RoleRequest.Body) async -> RoleReply.Body {
+        do {
+            switch request {
+            case .describe:
+                let description = ElementDescription(
+                    element: element, node: node, topics: RoleTopic.allCases.map(\.rawValue))
+                return .document(json: try JSONText.encode(description))
+            case .show(let name):
+                guard let topic = RoleTopic(rawValue: name) else { return .problem(unknownTopic(name)) }
+                return .document(json: try await document(topic))
+            case .explain(let subscriber, let channel):
+                let explanation = await explanation(subscriber: subscriber, channel: channel)
+                return .document(json: try JSONText.encode(explanation))
+            case .command(let name, _):
+                return .problem(
+                    Problem(
+                        code: "unknown-command", status: 404, title: "\(element.rawValue) has no command \(name).",
+                        detail: "mrpctl help lists the commands of each element."))
+            case .watch:
+                return .done
+            }
+        } catch let problem as Problem {
+            return .problem(problem)
+        } catch {
+            return .problem(
+                Problem(
+                    code: "internal-error", status: 500, title: "The answer could not be made.", detail: "\(error)"))
+        }
+    }
+
+    private func unknownTopic(_ name: String) -> Problem {
+        Problem(
+            code: "unknown-topic", status: 404, title: "\(element.rawValue) has nothing to show of \(name).",
+            detail: "It shows \(RoleTopic.allCases.map(\.rawValue).joined(separator: ", ")).")
+    }
+}
