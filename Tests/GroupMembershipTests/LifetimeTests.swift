@@ -59,6 +59,16 @@ import Wire
         #expect(link.core.groups.isEmpty)
     }
 
+    @Test func `a source asked for and then blocked does not outlive the exclusion`() {
+        var link = Link()
+        link.receive(say(.modeIsExclude))
+        link.pass(.seconds(200))
+        link.receive(say(.allowNewSources, [.source(2)]))
+        link.receive(say(.blockOldSources, [.source(2)]))
+        link.pass(.seconds(60))
+        #expect(link.core.groups.isEmpty)
+    }
+
     @Test func `a requested source that runs out under exclusion is excluded`() {
         var link = Link(.with { $0.explicitTracking = false })
         link.receive(say(.modeIsExclude))

@@ -23,7 +23,6 @@ struct LastMemberQuery: Sendable {
     /// When a check that is asked for now starts: with the running one's next query, so that leaves in quick
     /// succession do not multiply queries.
     func start(now: Instant, interval: Duration) -> Instant {
-        if let next { return next }
         guard let lastSent else { return now }
         return max(now, lastSent + interval)
     }
