@@ -194,7 +194,7 @@ let edgePrograms: [Target] = [
         ],
         // A link to deploy/openapi.yaml, which the server serves.
         resources: [.embedInCode("OTTServer/openapi.yaml")]),
-    program("mrpd", "Daemon", "ConfigurationFile", "MRPConfiguration", .argumentParser, .logging),
+    program("mrpd", "Daemon", "ConfigurationFile", "MRPConfiguration", "LinuxIO", .argumentParser, .logging),
     program(
         "mrp-client", "OTTClient", "MediaIO", "HTTPEdge", "MRPConfiguration", "JSONCoding", "ControlProtocol",
         "LinuxIO", "Wire",
@@ -212,7 +212,7 @@ let edgeTests: [Target] = [
         .httpTypes, .asyncHTTPClient, .nio, .logging),
     tests(
         "Daemon", "Daemon", "HTTPEdge", "Credentials", "CatalogueStore", "MRPConfiguration", "ConfigurationFile",
-        "ControlSocket", "LinuxIO", "ControlProtocol", "Wire", "Clockwork", .hummingbird, .logging),
+        "ControlSocket", "JSONCoding", "LinuxIO", "ControlProtocol", "Wire", "Clockwork", .hummingbird, .logging, .yams),
     tests("Namespace", "Lab", "ControlProtocol", "LinuxIO", "Wire", "Clockwork"),
 ]
 

@@ -29,7 +29,7 @@ extension Problem {
         Problem(
             code: "no-proxy-for-address", status: 404, title: "No live proxy serves \(address)",
             detail:
-                "Ask from inside the network of a live proxy; the operator sees their prefixes with mrpctl show feeds."
+                "Ask from inside the network of a live proxy; the operator sees their prefixes with mrpctl show sessions."
         )
     }
 
@@ -43,7 +43,7 @@ extension Problem {
         Problem(
             code: "no-replication-point", status: 503,
             title: "No replication point of live proxy \(proxy) serves \(address)",
-            detail: "The operator checks that the replication point runs, and its prefixes with mrpctl show feeds.")
+            detail: "The operator checks that the replication point runs, and its prefixes with mrpctl show sessions.")
     }
 
     static func allocationRefused(_ channel: ChannelKey, reason: String) -> Problem {

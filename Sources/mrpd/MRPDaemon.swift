@@ -2,6 +2,7 @@ import ArgumentParser
 import ConfigurationFile
 import Daemon
 import Glibc
+import LinuxIO
 import Logging
 import MRPConfiguration
 
@@ -15,7 +16,7 @@ struct MRPDaemon: AsyncParsableCommand {
             let command = try parse()
             try await command.run()
         } catch let code as ExitCode {
-            exit(code.rawValue)
+            Glibc.exit(code.rawValue)
         } catch {
             let message = fullMessage(for: error)
             guard exitCode(for: error) != .success else {
@@ -23,7 +24,7 @@ struct MRPDaemon: AsyncParsableCommand {
                 return
             }
             Program.complain(message)
-            exit(usageExitCode)
+            Glibc.exit(usageExitCode)
         }
     }
 

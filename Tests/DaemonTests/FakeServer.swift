@@ -37,7 +37,7 @@ final class FakeServer: Sendable {
             let connection = self.feed.withLock { feed in
                 self.hub.connect("proxy1", catchUp: feed.catchUp(from: position))
             }
-            return FeedEndpoint.response(for: connection)
+            return FeedEndpoint.response(for: connection, to: request)
         }
     }
 }

@@ -104,7 +104,7 @@ actor LiveProxyDriver: RoleConsole {
 
     /// The connection begins before the core is asked, so that no message can be lost between.
     func openFeed(of point: String, from position: FeedPosition?) throws(Problem) -> FeedConnection<ProxyFeedItem> {
-        let connection = points.connect(point, catchUp: [])
+        let connection = points.connect(point, catchUp: [], from: position)
         do throws(Problem) {
             try refuse(handle(.feedOpened(point: point, position: position)))
         } catch {

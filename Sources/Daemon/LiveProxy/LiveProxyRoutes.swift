@@ -17,7 +17,7 @@ enum LiveProxyRoutes {
         points.get("feed") { request, context in
             let name = try requirePoint(context)
             let connection = try await driver.openFeed(of: name, from: FeedEndpoint.position(of: request))
-            return FeedEndpoint.response(for: connection) { await driver.closeFeed(of: name) }
+            return FeedEndpoint.response(for: connection, to: request) { await driver.closeFeed(of: name) }
         }
         points.put("report") { request, context in
             let name = try requirePoint(context)

@@ -29,19 +29,15 @@ package enum FeedEndpoint {
     ///   - request: what is answered; its follower's leaving is noticed at once, instead of with the next message.
     ///   - onEnd: called once, when the stream is over.
     package static func response<Item: FeedItem>(
-        for connection: FeedConnection<Item>, to request: Request? = nil, keepAlive: Duration = FeedEndpoint.keepAlive,
+        for connection: FeedConnection<Item>, to request: Request, keepAlive: Duration = FeedEndpoint.keepAlive,
         onEnd: @escaping @Sendable () async -> Void = {}
     ) -> Response {
         let body = ResponseBody { writer in
             do {
-                if let request {
-                    try await request.body.consumeWithInboundCloseHandler { _ in
-                        try await send(connection, to: &writer, keepAlive: keepAlive)
-                    } onInboundClosed: {
-                        connection.hub.close(connection.follower, number: connection.number)
-                    }
-                } else {
+                try await request.body.consumeWithInboundCloseHandler { _ in
                     try await send(connection, to: &writer, keepAlive: keepAlive)
+                } onInboundClosed: {
+                    connection.hub.close(connection.follower, number: connection.number)
                 }
                 connection.hub.close(connection.follower, number: connection.number)
                 await onEnd()
