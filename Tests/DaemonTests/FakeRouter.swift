@@ -5,12 +5,17 @@ import Synchronization
 
 /// A router that applies everything at once and keeps what it was told.
 final class FakeRouter: Sendable {
-    private let told = Mutex(FeedFollower<RouterFeedItem>())
+    /// A class, so that the handler can keep it: a mutex itself cannot be captured.
+    private final class Told: Sendable {
+        let follower = Mutex(FeedFollower<RouterFeedItem>())
+    }
+
+    private let told = Told()
     private let remote: LoopRemote
     private let demands: Mailbox<[TreeDemand]>
 
     /// Keys of what its owner wants.
-    var items: [String] { told.withLock { $0.current.map(\.key) } }
+    var items: [String] { told.follower.withLock { $0.current.map(\.key) } }
 
     init(path: String) throws {
         nonisolated(unsafe) let loop = try EventLoop()
@@ -18,7 +23,7 @@ final class FakeRouter: Sendable {
         remote = loop.remote
         demands = loop.mailbox(limit: 64) { worker.tell($0) }
         let apply: @Sendable (FeedMessage<RouterFeedItem>) -> Bool = { [told] message in
-            told.withLock { (try? $0.apply(message)) != nil }
+            told.follower.withLock { (try? $0.apply(message)) != nil }
         }
         try worker.listen(path: path, loop: loop, apply: apply)
         let thread = try SystemThread(name: "fake-router") { try? loop.run() }
@@ -45,7 +50,7 @@ final class FakeRouter: Sendable {
                 case .feed(let message):
                     guard apply(message) else { return }
                     server?.send(RouterReply(id: request.id, body: .applied(position: message.position)), to: client)
-                case .show, .watch, .explain: break
+                case .describe, .show, .watch, .explain: break
                 }
             }
         }

@@ -9,6 +9,7 @@ import HTTPEdge
 import LinuxIO
 import Logging
 import MRPConfiguration
+import Synchronization
 import Testing
 import Wire
 

@@ -7,7 +7,7 @@ import Testing
 /// A folder of this test's own, short enough for socket paths.
 func temporaryFolder() throws -> String {
     var template = Array("/tmp/mrp-test-XXXXXX".utf8CString)
-    let made = template.withUnsafeMutableBufferPointer { mkdtemp($0.baseAddress) }
+    let made = template.withUnsafeMutableBufferPointer { $0.baseAddress.flatMap { mkdtemp($0) } }
     return String(cString: try #require(made))
 }
 
