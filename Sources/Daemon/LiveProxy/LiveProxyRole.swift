@@ -30,7 +30,6 @@ package final class LiveProxyRole: RoleService {
         let core = LiveProxyCore(
             settings: LiveProxySettings(section), state: state, life: LifeName.make(), now: MonotonicClock.now())
         ingest = try IngestManager(section, logger: logger)
-        ingest.load()
         let driver = LiveProxyDriver(
             node: whole.node, core: core, servers: servers, ingest: ingest, file: file, logger: logger)
         self.driver = driver
@@ -85,7 +84,7 @@ package final class LiveProxyRole: RoleService {
         await driver.start(router: router, control: control)
         try await withThrowingTaskGroup(of: Void.self) { [driver, ingest, listener, servers, routerEvents] group in
             group.addTask { try await listener.run() }
-            group.addTask { await cancelWhenGracefulShutdown { await ingest.watch() } }
+            group.addTask { await cancelWhenGracefulShutdown { await ingest.watchExit() } }
             group.addTask {
                 for await event in routerEvents.cancelOnGracefulShutdown() { await driver.hear(event) }
             }

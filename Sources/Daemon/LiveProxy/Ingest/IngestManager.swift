@@ -6,53 +6,54 @@ import LiveProxy
 import Logging
 import MRPConfiguration
 import MediaIO
-import RTP
 import Synchronization
 
-/// Pulls and sends the renditions the core orders, and keeps on disk where each stream is.
+/// Pulls and sends the renditions the core orders; each stream goes on after a restart where it was.
 final class IngestManager: Sendable {
-    /// How old the streams' state on disk may be.
-    static let saveInterval = Duration.seconds(1)
-    /// Streams remembered beyond those that run.
-    static let maximumRemembered = 16_384
+    /// How long after the router made the interface anew nothing may be sent.
+    static let exitInterval = Duration.milliseconds(500)
 
-    fileprivate struct State {
-        var running: [RenditionKey: RenditionIngest] = [:]
-        var remembered: [RenditionKey: RenditionState] = [:]
-        /// Streams of a life that was cut short: what was sent after the last save is not known.
-        var uncertain: Set<RenditionKey> = []
+    /// One rendition of one allocation.
+    struct Key: Hashable, Sendable, Comparable, CustomStringConvertible {
+        var channel: ChannelKey
+        var generation: UInt64
+        var rendition: String
+
+        var description: String { "\(channel)/\(rendition)@\(generation)" }
+
+        static func < (left: Key, right: Key) -> Bool {
+            (left.channel, left.generation, left.rendition) < (right.channel, right.generation, right.rendition)
+        }
+    }
+
+    private struct State {
+        var running: [Key: RenditionIngest] = [:]
         var generator = SeededGenerator(seed: .random(in: .min ... .max))
     }
 
     private let fetching: MediaFetching
     private let exit: MediaExit
+    private let journal: RenditionJournal?
     private let sender: MediaSender
-    private let file: StateFile
     private let logger: Logger
     private let state = Mutex(State())
 
     init(_ configuration: LiveProxyConfiguration, logger: Logger) throws {
+        self.logger = logger
         fetching = MediaFetching(configuration.fetch)
         exit = MediaExit(configuration: configuration.source)
-        sender = try exit.makeSender()
-        file = StateFile(path: "\(configuration.state)/renditions.json")
-        self.logger = logger
+        journal = Self.journal(beside: configuration.controlSocket, logger: logger)
+        sender = try exit.makeSender(journal: journal)
     }
 
-    /// Reads where the streams of the last life were.
-    func load() {
-        do throws(StateFile.Failure) {
-            guard let stored = try file.read(RenditionStates.self), stored.schema == RenditionStates.schemaName else {
-                return
-            }
-            state.withLock { state in
-                for entry in stored.entries { state.remembered[entry.key] = entry.state }
-                if !stored.isFinal { state.uncertain = Set(stored.entries.map(\.key)) }
-            }
+    /// Beside the control socket, in a file system in memory: timestamps run on a clock that ends with the boot.
+    private static func journal(beside socket: String, logger: Logger) -> RenditionJournal? {
+        do throws(SystemError) {
+            return try RenditionJournal(file: "\(socket).renditions")
         } catch {
             logger.error(
-                "streams begin anew", metadata: ["reason": "rendition-states-unreadable", "error": "\(error)"])
-            file.putAside()
+                "after a restart streams will begin anew", metadata: ["reason": "no-journal", "error": "\(error)"])
+            return nil
         }
     }
 
@@ -60,13 +61,13 @@ final class IngestManager: Sendable {
 
     func start(_ order: IngestOrder) {
         for rendition in order.renditions {
-            let key = RenditionKey(
+            let key = Key(
                 channel: order.channel, generation: order.generation, rendition: rendition.rendition.name)
             start(key, rendition)
         }
     }
 
-    private func start(_ key: RenditionKey, _ rendition: IngestOrder.Rendition) {
+    private func start(_ key: Key, _ rendition: IngestOrder.Rendition) {
         var logger = logger
         logger[metadataKey: "channel"] = "\(key.channel)"
         logger[metadataKey: "rendition"] = "\(key.rendition)"
@@ -77,78 +78,44 @@ final class IngestManager: Sendable {
             logger.error("cannot be pulled", metadata: ["reason": "bad-url", "error": "\(error.reason)"])
             return
         }
+        let kept = journal?.state(of: key.description)
         let ingest = state.withLock { state in
-            let (stream, isContinued) = state.stream(for: key, bandwidth: rendition.rendition.bandwidth)
             let ingest = RenditionIngest(
-                rendition, location: location, continuation: stream, isContinued: isContinued, fetching: fetching,
-                exit: exit, sender: sender, logger: logger)
+                rendition, location: location, journalKey: key.description,
+                continuation: kept ?? RenditionState(using: &state.generator), isContinued: kept != nil,
+                fetching: fetching, exit: exit, sender: sender, logger: logger)
             state.running[key] = ingest
             return ingest
         }
         Task { await ingest.start() }
     }
 
+    /// Ends a channel's streams for good.
     func stop(_ channel: ChannelKey, generation: UInt64) {
         let stopped = state.withLock { state in
             let keys = state.running.keys.filter { $0.channel == channel && $0.generation == generation }
-            return keys.compactMap { key in state.running.removeValue(forKey: key).map { (key, $0) } }
+            return keys.compactMap { state.running.removeValue(forKey: $0) }
         }
-        for (key, running) in stopped {
-            Task { await self.end(running, key) }
-        }
+        for ingest in stopped { Task { await ingest.end() } }
     }
 
-    /// Ends all and writes down where each stream is.
+    /// Stops everything as it is, so that the next life continues the streams.
     func shutdown() async {
         let all = state.withLock { state in
             defer { state.running = [:] }
             return state.running
         }
-        for (key, ingest) in all { await end(ingest, key) }
-        save(isFinal: true)
+        for ingest in all.values { await ingest.halt() }
         sender.stop()
         await fetching.shutdown()
     }
 
-    private func end(_ ingest: RenditionIngest, _ key: RenditionKey) async {
-        let last = await ingest.stop()
-        state.withLock { $0.remember(last, of: key) }
-    }
-
-    // MARK: - Disk
-
-    /// Writes the streams' state at intervals, and follows the interface they leave by, until cancelled.
-    func watch() async {
+    /// Follows the interface that media leave by, until cancelled.
+    func watchExit() async {
         while !Task.isCancelled {
-            try? await Task.sleep(for: Self.saveInterval)
-            if Task.isCancelled { return }
+            try? await Task.sleep(for: Self.exitInterval)
             let running = state.withLock { $0.running }
-            if running.isEmpty { continue }
             for ingest in running.values { await ingest.checkExit() }
-            await note(running)
-            save(isFinal: false)
-        }
-    }
-
-    /// Takes in where the streams are now.
-    private func note(_ running: [RenditionKey: RenditionIngest]) async {
-        let reports = await sender.reports
-        for (key, ingest) in running {
-            guard let stream = await ingest.stream, let report = reports[stream] else { continue }
-            state.withLock { if $0.running[key] != nil { $0.remember(report.continuation, of: key) } }
-        }
-    }
-
-    private func save(isFinal: Bool) {
-        let states = state.withLock { $0.remembered }
-        guard !states.isEmpty else { return }
-        let entries = states.keys.sorted().compactMap { key in states[key].map { RenditionStates.Entry(key, $0) } }
-        do throws(StateFile.Failure) {
-            try file.write(RenditionStates(isFinal: isFinal, entries: entries))
-        } catch {
-            logger.error(
-                "the streams' state could not be written",
-                metadata: ["reason": "rendition-states-not-written", "error": "\(error)"])
         }
     }
 
@@ -161,11 +128,11 @@ final class IngestManager: Sendable {
             for key in running.keys.sorted() {
                 guard let one = running[key] else { continue }
                 let status = await one.status
+                let counters = status.counters
                 rows.append(
                     SessionRow(
                         kind: "ingest", name: "\(key.channel)/\(key.rendition)", peer: one.url, state: status.word,
-                        detail: "\(status.counters.segmentsDelivered) segments, "
-                            + "\(status.counters.segmentBytes) bytes"))
+                        detail: "\(counters.segmentsDelivered) segments, \(counters.segmentBytes) bytes"))
             }
             return rows
         }
@@ -210,36 +177,4 @@ final class IngestManager: Sendable {
             ("ingest-encoder-restarts", counters.encoderRestarts), ("ingest-timeouts", counters.timeouts),
         ]
     }
-}
-
-extension IngestManager.State {
-    /// The stream `key` continues, or one that begins; and whether somebody may have received it before.
-    mutating func stream(for key: RenditionKey, bandwidth: Int) -> (RenditionState, isContinued: Bool) {
-        remembered = remembered.filter { $0.key.channel != key.channel || $0.key.generation >= key.generation }
-        guard var stream = remembered[key] else { return (RenditionState(using: &generator), false) }
-        if uncertain.remove(key) != nil { stream.sequence &+= Self.possiblySent(bandwidth: bandwidth) }
-        return (stream, true)
-    }
-
-    /// Packets that may have left since the last save. Numbers that nobody used are a short gap to a receiver; numbers
-    /// used twice would make it drop what is new.
-    private static func possiblySent(bandwidth: Int) -> UInt16 {
-        let perSecond = bandwidth / (TransportPayload.packetsPerDatagram * 188 * 8) + 1
-        return UInt16(clamping: min(perSecond * 2 + 64, 30_000))
-    }
-
-    mutating func remember(_ stream: RenditionState, of key: RenditionKey) {
-        remembered[key] = stream
-        guard remembered.count > IngestManager.maximumRemembered else { return }
-        let oldest = remembered.keys.filter { running[$0] == nil }.min { $0.generation < $1.generation }
-        if let oldest { remembered[oldest] = nil }
-    }
-}
-
-extension RenditionStates.Entry {
-    init(_ key: RenditionKey, _ state: RenditionState) {
-        self.init(channel: key.channel, generation: key.generation, rendition: key.rendition, state: state)
-    }
-
-    var key: RenditionKey { RenditionKey(channel: channel, generation: generation, rendition: rendition) }
 }

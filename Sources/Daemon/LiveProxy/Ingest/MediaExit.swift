@@ -23,10 +23,10 @@ struct MediaExit: Sendable {
     }
 
     /// One sender for all renditions.
-    func makeSender() throws -> MediaSender {
+    func makeSender(journal: RenditionJournal?) throws -> MediaSender {
         var configuration = MediaSender.Configuration()
         configuration.pacing.trainSpan = self.configuration.trainSpan
-        return try MediaSender(configuration: configuration)
+        return try MediaSender(configuration: configuration, journal: journal)
     }
 }
 

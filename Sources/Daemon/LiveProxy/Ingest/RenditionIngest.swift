@@ -17,6 +17,7 @@ actor RenditionIngest {
     nonisolated let url: String
     private var plan: HLSFetchPlan
     private let resource: RenditionResource
+    private let journalKey: String
     private let fetching: MediaFetching
     private let exit: MediaExit
     private let sender: MediaSender
@@ -36,11 +37,12 @@ actor RenditionIngest {
     private var isContinued: Bool
 
     /// - Parameters:
+    ///   - journalKey: what the stream's place is kept under.
     ///   - continuation: where the RTP stream goes on.
     ///   - isContinued: somebody may have received the stream up to there.
     init(
-        _ ordered: IngestOrder.Rendition, location: MediaLocation, continuation: RenditionState, isContinued: Bool,
-        fetching: MediaFetching, exit: MediaExit, sender: MediaSender, logger: Logger
+        _ ordered: IngestOrder.Rendition, location: MediaLocation, journalKey: String, continuation: RenditionState,
+        isContinued: Bool, fetching: MediaFetching, exit: MediaExit, sender: MediaSender, logger: Logger
     ) {
         url = ordered.rendition.url
         var configuration = HLSFetchPlan.Configuration()
@@ -49,6 +51,7 @@ actor RenditionIngest {
             location: location, configuration: configuration, seed: .random(in: .min ... .max),
             now: MonotonicClock.now())
         resource = ordered.resource
+        self.journalKey = journalKey
         self.continuation = continuation
         self.isContinued = isContinued
         self.fetching = fetching
@@ -87,7 +90,8 @@ actor RenditionIngest {
             return false
         }
         do throws(MediaSenderError) {
-            stream = try sender.add(exit.output(to: resource, by: interface), continuing: continuation)
+            stream = try sender.add(
+                exit.output(to: resource, by: interface), continuing: continuation, journalKey: journalKey)
             self.interface = interface
             return true
         } catch {
@@ -96,17 +100,21 @@ actor RenditionIngest {
         }
     }
 
-    /// Ends fetching and sending; where a successor continues the stream.
-    func stop() async -> RenditionState {
+    /// Ends fetching; what waits is still sent.
+    func halt() {
         isStopped = true
         timer.cancel()
         for request in requests.values { request.cancel() }
         requests = [:]
         bodies = [:]
-        guard let stream else { return continuation }
+    }
+
+    /// Ends the stream for good.
+    func end() async {
+        halt()
+        guard let stream else { return }
         self.stream = nil
-        if let last = await sender.finish(stream) { continuation = last.continuation }
-        return continuation
+        _ = await sender.finish(stream)
     }
 
     /// What the plan has seen, and segments that were no transport stream.
