@@ -52,11 +52,14 @@ package struct LineBuffer: Sendable {
 /// Bytes that wait for the other side to read, never more than `limit`.
 package struct OutputQueue: Sendable {
     package let limit: Int
+    private let isSocket: Bool
     private var bytes: [UInt8] = []
     private var start = 0
 
-    package init(limit: Int) {
+    /// - Parameter isSocket: false for a file or a pipe, which take no `send`; see `FileDescriptor.write` on SIGPIPE.
+    package init(limit: Int, isSocket: Bool = true) {
         self.limit = limit
+        self.isSocket = isSocket
     }
 
     package var count: Int { bytes.count - start }
@@ -68,11 +71,12 @@ package struct OutputQueue: Sendable {
         bytes.append(contentsOf: added)
     }
 
-    /// Writes what the socket takes now.
+    /// Writes what the other side takes now.
     package mutating func flush(to descriptor: borrowing FileDescriptor) throws(SystemError) {
         while !isEmpty {
             do throws(SystemError) {
-                start += try descriptor.send(stream: bytes[start...])
+                let waiting = bytes[start...]
+                start += isSocket ? try descriptor.send(stream: waiting) : try descriptor.write(waiting)
             } catch  where error.isWouldBlock {
                 break
             }

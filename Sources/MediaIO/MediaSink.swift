@@ -23,7 +23,7 @@ package final class MediaSink {
 
     private let kind: Kind
     private var gathered: [UInt8] = []
-    private var queue = OutputQueue(limit: limit)
+    private var queue = OutputQueue(limit: limit, isSocket: false)
     /// Bytes the reader has not made room for.
     package private(set) var droppedBytes: UInt64 = 0
     /// Why the sink takes nothing any more; its reader may have gone.

@@ -28,6 +28,8 @@ struct PlayCommand: AsyncParsableCommand {
     var json: String?
 
     func run() async throws {
+        // A player that ends is told of by an error, not by a signal.
+        Privileges.ignoreBrokenPipes()
         let limit = try parsedDuration()
         let index = try interfaceIndex()
         let client = try options.client()

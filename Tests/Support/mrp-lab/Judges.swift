@@ -34,7 +34,8 @@ struct StreamJudge {
         corrupt = result.errors.components(separatedBy: "Packet corrupt").count - 1
     }
 
-    var isDecodable: Bool { streams == 2 && pictures > 100 && continuityErrors == 0 && corrupt == 0 }
+    /// The recording is cut in the middle of a picture and of a sound, so each stream may end in one broken packet.
+    var isDecodable: Bool { streams == 2 && pictures > 100 && continuityErrors == 0 && corrupt <= streams }
 
     var description: String {
         "\(streams) streams, \(pictures) pictures, \(continuityErrors) continuity errors, \(corrupt) corrupt packets"

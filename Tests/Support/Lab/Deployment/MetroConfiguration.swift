@@ -7,7 +7,7 @@ extension MetroDeployment {
                       - name: \(rung.name)
                         width: \(rung.width)
                         height: \(rung.height)
-                        bandwidth: \(rung.bitRate + 100_000)
+                        bandwidth: \((rung.bitRate + 100_000) / 1000)kbit/s
                         url: http://\(MetroTopology.serverAddress):8080/content/\(Self.channel)/\(rung.name).m3u8
             """
         }
