@@ -82,7 +82,8 @@ extension ReplicationPointCore {
             "\(channel) has generation \(resource.generation): "
                 + resource.trees.map(\.description).joined(separator: " "))
         return RoleExplanation(
-            role: Self.element, steps: [mapped, explainAuthorized(subscriber, channel, resource)], trees: resource.trees)
+            role: Self.element, steps: [mapped, explainAuthorized(subscriber, channel, resource)], trees: resource.trees
+        )
     }
 
     private func explainAuthorized(

@@ -113,7 +113,8 @@ import Wire
     }
 
     @Test(arguments: [
-        ("acme/nine", "alice", "10.3.0.5", "unknown-channel", 404), ("acme/one", "nobody", "10.3.0.5", "not-entitled", 403),
+        ("acme/nine", "alice", "10.3.0.5", "unknown-channel", 404),
+        ("acme/one", "nobody", "10.3.0.5", "not-entitled", 403),
         ("acme/one", "alice", "10.9.0.5", "no-proxy-for-address", 404),
     ])
     func `is refused at once with a reason and leaves nothing behind`(

@@ -100,7 +100,10 @@ import Wire
         #expect(bench.serial() == nil)
     }
 
-    @Test func `released while a join waits is asked for again under the next serial, within the join's deadline`() throws {
+    @Test
+    func `released while a join waits is asked for again under the next serial, within the join's deadline`()
+        throws
+    {
         var bench = ServerBench()
         bench.serveFirstViewer()
         bench.join(as: "bob", from: "10.3.0.6")

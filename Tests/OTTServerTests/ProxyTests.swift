@@ -87,7 +87,10 @@ import Wire
         ),
     ]
 
-    @Test(arguments: faults.indices) func `with an impossible report is refused, and nothing of it is believed`(row: Int) {
+    @Test(arguments: faults.indices)
+    func `with an impossible report is refused, and nothing of it is believed`(
+        row: Int
+    ) {
         let (name, spoil) = Self.faults[row]
         var bench = ServerBench()
         bench.register()

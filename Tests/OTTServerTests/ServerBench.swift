@@ -23,7 +23,8 @@ func prefix(_ text: String) -> IPPrefix {
 func description(_ key: String) -> MediaDescription {
     MediaDescription(
         channel: channel(key), title: key,
-        renditions: [Rendition(name: "high", width: 1_920, height: 1_080, bandwidth: 5_000_000, url: "http://o/h.m3u8")])
+        renditions: [Rendition(name: "high", width: 1_920, height: 1_080, bandwidth: 5_000_000, url: "http://o/h.m3u8")]
+    )
 }
 
 func resource(_ key: String, generation: UInt64 = 1) -> MulticastResource {
