@@ -123,7 +123,7 @@ extension Simulation {
             routers[router].seenCounters[name] = count
         }
         let status = engine.statusDocument(at: routers[router].time(at: now))
-        if status.trees > MetroNetwork.trees.count + 1 {
+        if status.trees > knownTrees.count + 1 {
             violate("limits", "\(routers[router].name) knows \(status.trees) trees")
         }
         if routers[router].kernel.virtualInterfaces.count > routers[router].ports.count {
@@ -184,7 +184,8 @@ extension Simulation {
                 violate("empty", "\(router.name) still knows trees or members: \(status)")
             }
         }
-        for tree in demand.keys.sorted() where demand[tree] != 0 {
+        // An owner that withdrew its tree hears no more of it.
+        for tree in demand.keys.sorted() where roles == nil && demand[tree] != 0 {
             violate("empty", "the proxy is still told of demand for \(tree)")
         }
     }

@@ -74,6 +74,8 @@ enum MetroNetwork {
         return links
     }
 
+    static func viewerLinks(ofPoint place: Int) -> [Int] { viewerLANs.indices.map { lanLink(place, $0) } }
+
     private static func lanLink(_ point: Int, _ lan: Int) -> Int { 4 + point * viewerLANs.count + lan }
 
     static func viewers(using generator: inout SeededGenerator) -> [SimulatedHost] {
@@ -93,7 +95,8 @@ enum MetroNetwork {
         return viewers
     }
 
-    static func routers(fault: Fault) -> [SimulatedRouter] {
+    /// Owners that are not played publish nothing by themselves.
+    static func routers(fault: Fault, areOwnersPlayed: Bool) -> [SimulatedRouter] {
         func router(
             _ number: Int, _ name: String, _ configuration: RoutingConfiguration,
             _ upstream: SimulatedRouter.Upstream?, _ ports: [(String, Int, UInt8)], _ owner: SimulatedOwner?
@@ -104,7 +107,7 @@ enum MetroNetwork {
                     .init(name: name, link: link, address: IPv4Address(10, UInt8(link), 0, last))
                 }, owner: owner, fault: fault)
         }
-        let localTrees = trees.map(RouterFeedItem.localTree)
+        let localTrees = areOwnersPlayed ? trees.map(RouterFeedItem.localTree) : []
         var routers = [
             router(
                 0, "proxy", routing([.init(name: "src"), .init(name: "core", pim: pim)], owners: []), nil,
@@ -116,7 +119,7 @@ enum MetroNetwork {
                 2, "core2", routing([.init(name: "up", pim: pim), .init(name: "down", pim: pim)], owners: []),
                 .init(port: "up", neighbor: IPv4Address(10, 2, 0, 1)), [("up", 2, 2), ("down", 3, 1)], nil),
         ]
-        let mappings = trees.compactMap { tree in
+        let mappings = (areOwnersPlayed ? trees : []).compactMap { tree in
             tree.source.map { RouterFeedItem.sourceMapping(group: tree.group, source: $0) }
         }
         for (place, number) in points.enumerated() {

@@ -121,7 +121,7 @@ extension Simulation {
         MetroNetwork.points.first { point in routers[point].ports.contains { $0.link == hosts[host].segment } }
     }
 
-    private mutating func disturbLink() {
+    mutating func disturbLink() {
         let link = Int.random(in: links.indices, using: &generator)
         happened("loss")
         links[link].lossPercent = Int.random(in: 0...60, using: &generator)
@@ -130,16 +130,17 @@ extension Simulation {
         events.plan(.quiet(link: link), at: now + generator.duration(upTo: .seconds(20)))
     }
 
-    private mutating func restartRouter(keepsSockets: Bool) {
+    mutating func restartRouter(keepsSockets: Bool) {
         let router = anyRouter()
         guard routers[router].isRunning else { return }
         happened(keepsSockets ? "restart with keeper" : "restart")
         trace { "\(routers[router].name) is killed, sockets are \(keepsSockets ? "kept" : "lost")" }
         routers[router].kill(keepsSockets: keepsSockets)
+        if roles != nil { noteRouterGone(router) }
         events.plan(.boot(router: router), at: now + generator.duration(upTo: .seconds(3)))
     }
 
-    private mutating func flapPort() {
+    mutating func flapPort() {
         let router = anyRouter()
         guard let port = routers[router].ports.randomElement(using: &generator),
             let input = routers[router].setUp(port.name, false)
@@ -151,7 +152,7 @@ extension Simulation {
             .linkUp(router: router, port: port.name), at: now + generator.duration(upTo: .seconds(5)))
     }
 
-    private mutating func replacePort() {
+    mutating func replacePort() {
         let router = anyRouter()
         guard let port = routers[router].ports.randomElement(using: &generator),
             let input = routers[router].unplug(port.name)
@@ -180,7 +181,7 @@ extension Simulation {
         give(.tick, to: router)
     }
 
-    private mutating func flushEntry() {
+    mutating func flushEntry() {
         let router = anyRouter()
         guard let tree = routers[router].kernel.entries.keys.sorted().randomElement(using: &generator) else { return }
         happened("foreign deletion")
@@ -189,7 +190,7 @@ extension Simulation {
         notify(router, tree)
     }
 
-    private mutating func sendRogueStream() {
+    mutating func sendRogueStream() {
         happened("rogue stream")
         isRogueSending = true
         events.plan(.rogueEnds, at: now + generator.duration(upTo: .seconds(20)))
@@ -198,7 +199,7 @@ extension Simulation {
     // MARK: The end
 
     /// No more trouble: what was on its way comes back by itself.
-    private mutating func calmDown() {
+    mutating func calmDown() {
         isCalm = true
         for link in links.indices {
             links[link].lossPercent = 0

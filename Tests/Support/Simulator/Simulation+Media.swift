@@ -2,12 +2,25 @@ import Clockwork
 import MulticastRouting
 import Wire
 
+/// A tree on a link.
+struct LinkUse: Hashable {
+    var link: Int
+    var tree: SourceGroup
+}
+
 extension Simulation {
     /// One packet of every stream that is sent: it goes as far as the kernels' tables carry it, at once.
     mutating func sendMedia() {
         events.plan(.media, at: now + Self.mediaInterval)
-        for tree in MetroNetwork.trees where demand[tree, default: 0] > 0 { sendPacket(tree) }
+        carried = []
+        for tree in sentTrees { sendPacket(tree) }
         if isRogueSending { sendPacket(MetroNetwork.rogueTree) }
+    }
+
+    /// A proxy that is played sends where there is demand; the core pulls and sends as it sees fit.
+    private var sentTrees: [SourceGroup] {
+        if let roles { return roles.ingests.values.flatMap(\.self).sorted() }
+        return MetroNetwork.trees.filter { demand[$0, default: 0] > 0 }
     }
 
     private mutating func sendPacket(_ tree: SourceGroup) {
@@ -37,6 +50,9 @@ extension Simulation {
     private mutating func copy(
         _ tree: SourceGroup, from router: Int, through port: SimulatedRouter.Port, hopsLeft: Int
     ) {
+        if !carried.insert(LinkUse(link: port.link, tree: tree)).inserted {
+            violate("one copy", "\(routers[router].name) sends \(tree) to \(port.name), which has it already")
+        }
         for attachment in links[port.link].attachments {
             switch attachment {
             case .host(let host):

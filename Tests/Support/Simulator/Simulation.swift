@@ -1,5 +1,6 @@
 import Clockwork
 import ControlProtocol
+import LiveProxy
 import MulticastRouting
 import Wire
 
@@ -20,6 +21,7 @@ package struct Simulation {
         case quiet(link: Int)
         case rogueEnds
         case appear(host: Int, SourceGroup)
+        case role(RoleEvent)
     }
 
     let options: SimulationOptions
@@ -37,6 +39,15 @@ package struct Simulation {
     var hash = TraceHash()
     var report: SimulationReport
     var justification = Justification()
+    /// Nil where the run plays the owners itself.
+    var roles: RolePlane?
+    var roleTicks: [RolePlane.Role: Instant] = [:]
+    /// Who waits for the answer to a request.
+    var requesters: [UInt64: Int] = [:]
+    /// Every tree that was ever sent on purpose.
+    var knownTrees: Set<SourceGroup>
+    /// Links that carried each tree in this round of packets.
+    var carried: Set<LinkUse> = []
     private var failuresInRow = 0
     private var boots: UInt64 = 0
 
@@ -49,7 +60,9 @@ package struct Simulation {
         generator = SeededGenerator(seed: options.seed)
         hosts = MetroNetwork.viewers(using: &generator)
         links = MetroNetwork.links(viewers: hosts)
-        routers = MetroNetwork.routers(fault: options.fault)
+        routers = MetroNetwork.routers(fault: options.fault, areOwnersPlayed: options.cast == .routers)
+        knownTrees = options.cast == .routers ? Set(MetroNetwork.trees) : []
+        if options.cast == .system { roles = RolePlane(viewerCount: hosts.count) }
         report = SimulationReport(seed: options.seed, hash: 0)
         for index in routers.indices where Bool.random(using: &generator) {
             routers[index].programDelay = generator.duration(upTo: .milliseconds(20))
@@ -59,7 +72,10 @@ package struct Simulation {
     /// Plays the run to its end and tells what did not hold.
     package static func run(_ options: SimulationOptions) -> SimulationReport {
         var simulation = Simulation(options)
-        simulation.play()
+        switch options.cast {
+        case .routers: simulation.play()
+        case .system: simulation.playSystem()
+        }
         simulation.report.hash = simulation.hash.value
         simulation.report.ended = simulation.now
         return simulation.report
@@ -138,6 +154,7 @@ package struct Simulation {
             links[link].jitter = .zero
         case .rogueEnds: isRogueSending = false
         case .appear(let host, let tree): join(host, tree)
+        case .role(let event): happen(event)
         }
     }
 
@@ -159,17 +176,27 @@ package struct Simulation {
             perform(routers[router].handle(input, at: now), of: router)
         }
         check(router)
-        if routers[router].owner != nil {
-            events.plan(.connectOwner(router: router), at: now + generator.duration(upTo: .seconds(3)))
-        }
+        plan(connecting: router)
+    }
+
+    /// The owner of entries at this router finds it in a while.
+    mutating func plan(connecting router: Int) {
+        guard routers[router].owner != nil else { return }
+        events.plan(.connectOwner(router: router), at: now + generator.duration(upTo: .seconds(3)))
     }
 
     mutating func connectOwner(_ router: Int) {
-        guard routers[router].isRunning, let owner = routers[router].owner, !owner.isConnected else { return }
+        guard routers[router].isRunning, let owner = routers[router].owner, !owner.isConnected,
+            roles == nil || hasRole(at: router)
+        else { return }
         trace { "owner connects to \(routers[router].name)" }
         let snapshot = routers[router].owner?.connect()
         give(.ownerConnected(owner.name), to: router)
-        if let snapshot { feed(snapshot, to: router) }
+        if roles == nil {
+            if let snapshot { feed(snapshot, to: router) }
+        } else {
+            connectRole(to: router)
+        }
     }
 
     /// The owner's connection keeps the order of its messages.
@@ -206,11 +233,14 @@ package struct Simulation {
                 give(.routeResolved(source: source, routers[router].route()), to: router)
             case .resolveNeighbor(let index, let address):
                 give(.neighborResolved(index, address, nil), to: router)
-            case .applied(_, let position): routers[router].owner?.noteApplied(position)
+            case .applied(_, let position):
+                routers[router].owner?.noteApplied(position)
+                noteApplied(position, by: router)
             case .feedRefused(let owner, let problem):
                 violate("feeds", "\(routers[router].name) refuses the feed of \(owner): \(problem)")
             case .demand(_, let demands):
                 for entry in demands { demand[entry.tree] = entry.outputPorts }
+                if roles != nil { give(LiveProxyInput.routerDemand(demands)) }
             case .event(let event):
                 trace { "\(routers[router].name) \(event)" }
             }

@@ -5,6 +5,7 @@ package struct SimulationOptions: Sendable {
     package var seed: UInt64
     /// How many things happen before the network is left to settle.
     package var steps = 60
+    package var cast = Cast.routers
     package var fault = Fault.none
     /// Called with a line for everything that happens.
     package var trace: (@Sendable (String) -> Void)?
@@ -12,6 +13,14 @@ package struct SimulationOptions: Sendable {
     package init(seed: UInt64) {
         self.seed = seed
     }
+}
+
+/// Which cores play; everything else is played by the simulation.
+package enum Cast: String, Sendable, CaseIterable {
+    /// Routers alone: their owners are played, so that any authorization may come at any time.
+    case routers
+    /// OTT server, live proxy and replication points too: joins go the whole way.
+    case system
 }
 
 /// Something broken on purpose outside the cores, to see that the invariants notice.

@@ -13,6 +13,9 @@ struct Simulate: ParsableCommand {
     @Option(help: "How many things happen before the network settles.")
     var steps = 60
 
+    @Option(help: "Which cores play: \(Cast.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var cast = Cast.routers.rawValue
+
     @Option(help: "Something broken on purpose: \(Fault.allCases.map(\.rawValue).joined(separator: ", ")).")
     var fault = Fault.none.rawValue
 
@@ -22,6 +25,8 @@ struct Simulate: ParsableCommand {
     func run() throws {
         var options = SimulationOptions(seed: seed)
         options.steps = steps
+        guard let cast = Cast(rawValue: cast) else { throw ValidationError("no such cast: \(cast)") }
+        options.cast = cast
         guard let fault = Fault(rawValue: fault) else { throw ValidationError("no such fault: \(fault)") }
         options.fault = fault
         if trace { options.trace = { print($0) } }
