@@ -4,6 +4,7 @@
 #include <net/if.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
+#include <netlink/route/link/inet6.h>
 #include <netlink/route/link/veth.h>
 #include <netlink/route/neighbour.h>
 #include <stdlib.h>
@@ -106,6 +107,23 @@ int mrp_network_set_up(struct mrp_network *network, uint32_t ifindex, bool up) {
     if (change && up) rtnl_link_set_flags(change, IFF_UP);
     if (change && !up) rtnl_link_unset_flags(change, IFF_UP);
     return change_link(network, ifindex, change);
+}
+
+int mrp_network_set_mtu(struct mrp_network *network, uint32_t ifindex, uint32_t mtu) {
+    struct rtnl_link *change = rtnl_link_alloc();
+    if (change) rtnl_link_set_mtu(change, mtu);
+    return change_link(network, ifindex, change);
+}
+
+int mrp_network_make_quiet(struct mrp_network *network, uint32_t ifindex) {
+    struct rtnl_link *change = rtnl_link_alloc();
+    if (change && rtnl_link_inet6_set_addr_gen_mode(change, rtnl_link_inet6_str2addrgenmode("none")) < 0) {
+        rtnl_link_put(change);
+        return -EOPNOTSUPP;
+    }
+    int failed = change_link(network, ifindex, change);
+    // A host without IPv6 is quiet already.
+    return failed == -EAFNOSUPPORT ? 0 : failed;
 }
 
 int mrp_network_move_link(struct mrp_network *network, uint32_t ifindex, int namespace_fd) {

@@ -7,5 +7,6 @@
 #include "mrp_mroute.h"
 #include "mrp_netlink.h"
 #include "mrp_network.h"
+#include "mrp_packet.h"
 #include "mrp_process.h"
 #include "mrp_socket.h"

@@ -46,6 +46,9 @@ void mrp_network_free(void *array);
 int mrp_network_add_veth(struct mrp_network *network, const char *name, const char *peer_name);
 int mrp_network_delete_link(struct mrp_network *network, uint32_t ifindex);
 int mrp_network_set_up(struct mrp_network *network, uint32_t ifindex, bool up);
+int mrp_network_set_mtu(struct mrp_network *network, uint32_t ifindex, uint32_t mtu);
+// The link gets no IPv6 address by itself, and so says nothing of its own.
+int mrp_network_make_quiet(struct mrp_network *network, uint32_t ifindex);
 // Moves a link into the network namespace that `namespace_fd` is a file of.
 int mrp_network_move_link(struct mrp_network *network, uint32_t ifindex, int namespace_fd);
 int mrp_network_add_address(

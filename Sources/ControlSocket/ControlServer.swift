@@ -61,9 +61,10 @@ package final class ControlServer<Request: Decodable & Sendable, Reply: ControlR
 
     package var clientCount: Int { clients.count }
 
-    package func send(_ reply: Reply, to client: Client) {
+    /// - Parameter descriptor: passed with the line.
+    package func send(_ reply: Reply, to client: Client, passing descriptor: SharedDescriptor? = nil) {
         do throws(ControlSocketError) {
-            transmit(try LineCoding.encode(reply), to: client)
+            transmit(try LineCoding.encode(reply), to: client, passing: descriptor)
         } catch {
             counters.unencodable += 1
         }
@@ -75,12 +76,15 @@ package final class ControlServer<Request: Decodable & Sendable, Reply: ControlR
         for client in receivers { transmit(line, to: client) }
     }
 
-    private func transmit(_ line: [UInt8], to client: Client) {
+    private func transmit(_ line: [UInt8], to client: Client, passing descriptor: SharedDescriptor? = nil) {
         guard let connection = clients[client] else { return }
         do throws(LineError) {
-            try connection.send(line)
+            try connection.send(line, passing: descriptor)
         } catch {
-            if case .outputQueueFull = error { counters.slowClients += 1 }
+            switch error {
+            case .outputQueueFull, .tooManyDescriptors: counters.slowClients += 1
+            case .lineTooLong, .closed: break
+            }
             connection.close()
         }
     }

@@ -12,6 +12,12 @@ package enum RouterLinkEvent: Sendable, Hashable {
     /// How many ask for the local trees.
     case demand([TreeDemand])
     case refused(Problem)
+    /// Answers `openDelivery`: what the router copies to `interface` arrives here; for a `DeliverySocket`, which takes a
+    /// duplicate (`descriptor.descriptor.duplicate()`). It goes on working when the link and the router are gone.
+    case delivery(SharedDescriptor, interface: String)
+    /// Answers `openDelivery`: there is none, by the problem's code because no interface is configured for it
+    /// (`no-delivery-interface`) or because it could not be opened (`delivery-failed`). The link goes on.
+    case deliveryRefused(Problem)
     case disconnected(reason: String)
 }
 
@@ -27,7 +33,7 @@ package final class RouterLink: Sendable {
 
     private let mailbox: Mailbox<FeedMessage<RouterFeedItem>>
     private let remote: LoopRemote
-    private let overflow: LinkOverflow
+    private let flags: LinkFlags
 
     /// - Parameters:
     ///   - owner: whose entries these are: `live-proxy`, `replication-point` or `operator`.
@@ -36,14 +42,14 @@ package final class RouterLink: Sendable {
         path: String, owner: String, limits: ControlLimits = .standard,
         handler: @escaping @Sendable (RouterLinkEvent) -> Void
     ) throws(SystemError) {
-        let overflow = LinkOverflow()
+        let flags = LinkFlags()
         // Made here and used by the thread alone from its first instruction on: a hand-over, not a sharing.
         nonisolated(unsafe) let loop = try EventLoop()
         nonisolated(unsafe) let worker = RouterLinkWorker(
-            path: path, owner: owner, limits: limits, loop: loop, overflow: overflow, handler: handler)
+            path: path, owner: owner, limits: limits, loop: loop, flags: flags, handler: handler)
         mailbox = loop.mailbox(limit: Self.queueLimit) { worker.send($0) }
         remote = loop.remote
-        self.overflow = overflow
+        self.flags = flags
         let thread = try SystemThread(name: "router-link") {
             worker.run()
         }
@@ -53,7 +59,16 @@ package final class RouterLink: Sendable {
     /// Queues `message`; never waits. When the queue is full the link starts over with a request for a snapshot.
     package func send(_ message: FeedMessage<RouterFeedItem>) {
         guard !mailbox.send(message) else { return }
-        overflow.isFull.store(true, ordering: .releasing)
+        flags.isFull.store(true, ordering: .releasing)
+        remote.wakeUp()
+    }
+
+    /// Asks for a packet socket on the far end of the router's delivery interface; never waits. Answered once by
+    /// `.delivery` or `.deliveryRefused`, by a router that comes later if need be; several calls before the answer are
+    /// one. Call it at the start, and again whenever the socket has failed (`DeliverySocket.receive` threw): a router that
+    /// restarts is no reason. Independent of the feed: datagrams come for the trees that have a `UnicastMember`.
+    package func openDelivery() {
+        flags.wantsDelivery.store(true, ordering: .releasing)
         remote.wakeUp()
     }
 
@@ -63,7 +78,10 @@ package final class RouterLink: Sendable {
     }
 }
 
-/// Set by a sender that found the queue full, taken back by the link's thread.
-final class LinkOverflow: Sendable {
+/// Set by any thread, taken back by the link's.
+final class LinkFlags: Sendable {
+    /// A sender found the queue full.
     let isFull = Atomic(false)
+    /// A packet socket is asked for.
+    let wantsDelivery = Atomic(false)
 }

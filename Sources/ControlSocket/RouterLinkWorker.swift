@@ -20,30 +20,33 @@ final class RouterLinkWorker {
     private let owner: String
     private let limits: ControlLimits
     private let loop: EventLoop
-    private let overflow: LinkOverflow
+    private let flags: LinkFlags
     private let handler: (RouterLinkEvent) -> Void
     private var state = State.waiting
     private var connection: LineConnection?
     private var pause = RouterLink.firstPause
     private var reconnect: EventLoop.Timer?
     private var nextRequest = ownRequest
+    /// The request for a packet socket that was sent and is not answered.
+    private var deliveryRequest: UInt64?
 
     init(
-        path: String, owner: String, limits: ControlLimits, loop: EventLoop, overflow: LinkOverflow,
+        path: String, owner: String, limits: ControlLimits, loop: EventLoop, flags: LinkFlags,
         handler: @escaping (RouterLinkEvent) -> Void
     ) {
         self.path = path
         self.owner = owner
         self.limits = limits
         self.loop = loop
-        self.overflow = overflow
+        self.flags = flags
         self.handler = handler
     }
 
     func run() {
         reconnect = loop.makeTimer { [unowned self] _ in connect() }
         loop.beforeWaiting { [unowned self] in
-            guard overflow.isFull.exchange(false, ordering: .acquiring), state == .feeding else { return }
+            requestDelivery()
+            guard flags.isFull.exchange(false, ordering: .acquiring), state == .feeding else { return }
             state = .needsSnapshot
             handler(.wantsSnapshot)
         }
@@ -68,7 +71,7 @@ final class RouterLinkWorker {
     private func connect() {
         do throws(SystemError) {
             connection = try LineConnection(
-                UnixSocket.connect(to: path), on: loop, limits: limits.forClient
+                UnixSocket.connect(to: path), on: loop, limits: limits.forClient, acceptsDescriptors: true
             ) { [unowned self] _, event in
                 switch event {
                 case .line(let line): receive(line)
@@ -102,7 +105,11 @@ final class RouterLinkWorker {
                 pause = RouterLink.firstPause
                 handler(.applied(position))
             case .demand(let trees): handler(.demand(trees))
+            case .problem(let problem) where reply.id == deliveryRequest:
+                deliveryRequest = nil
+                handler(.deliveryRefused(problem))
             case .problem(let problem): refused(problem)
+            case .delivery(let interface): delivered(interface)
             case .document, .event: break
             }
         } catch {
@@ -110,6 +117,28 @@ final class RouterLinkWorker {
             connection?.close()
         }
     }
+
+    // MARK: The packet socket
+
+    private func requestDelivery() {
+        guard state == .needsSnapshot || state == .feeding, deliveryRequest == nil,
+            flags.wantsDelivery.exchange(false, ordering: .acquiring)
+        else { return }
+        deliveryRequest = nextRequest
+        request(.openDelivery)
+    }
+
+    private func delivered(_ interface: String) {
+        guard deliveryRequest != nil, let descriptor = connection?.takeDescriptor() else {
+            // Not our router, or this process has as many descriptors as it may: another attempt may do better.
+            connection?.close()
+            return
+        }
+        deliveryRequest = nil
+        handler(.delivery(descriptor, interface: interface))
+    }
+
+    // MARK: The claim
 
     private func claimed() {
         guard state == .claiming else { return }
@@ -127,6 +156,10 @@ final class RouterLinkWorker {
     private func ended(_ reason: LineConnection.CloseReason) {
         connection = nil
         nextRequest = Self.ownRequest
+        if deliveryRequest != nil {
+            deliveryRequest = nil
+            flags.wantsDelivery.store(true, ordering: .releasing)
+        }
         guard state != .waiting else { return }
         retry(reason: "\(path): \(reason)")
     }

@@ -10,15 +10,26 @@ package final class SharedDescriptor: Sendable {
     }
 }
 
+/// Two are equal when they are the same object.
+extension SharedDescriptor: Hashable {
+    package static func == (left: SharedDescriptor, right: SharedDescriptor) -> Bool { left === right }
+    package func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
+}
+
 extension FileDescriptor {
     /// What one message may carry.
     package static let descriptorsPerMessage = 16
 
-    /// Sends a message with duplicates of `descriptors` over a Unix socket (SCM_RIGHTS).
-    package borrowing func send(_ message: [UInt8], passing descriptors: [CInt] = []) throws(SystemError) {
+    /// Sends a message with duplicates of `descriptors` over a Unix socket (SCM_RIGHTS); answers how many bytes went, on a
+    /// stream perhaps not all: the descriptors went with the first.
+    @discardableResult
+    package borrowing func send(
+        _ message: some Collection<UInt8>, passing descriptors: [CInt] = []
+    ) throws(SystemError) -> Int {
         let number = number
         guard descriptors.count <= Self.descriptorsPerMessage else { throw SystemError(call: "sendmsg", errno: E2BIG) }
-        try shimCall("sendmsg") {
+        let message = Array(message)
+        return try shimCall("sendmsg") {
             message.withUnsafeBytes { bytes in
                 mrp_send_descriptors(number, bytes.baseAddress, bytes.count, descriptors, UInt32(descriptors.count))
             }

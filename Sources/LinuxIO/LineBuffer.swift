@@ -2,12 +2,15 @@
 package enum LineError: Error, Hashable, Sendable, CustomStringConvertible {
     case lineTooLong(limit: Int)
     case outputQueueFull(limit: Int)
+    /// As many descriptors wait to be sent as may.
+    case tooManyDescriptors(limit: Int)
     case closed
 
     package var description: String {
         switch self {
         case .lineTooLong(let limit): "a line is longer than \(limit) bytes"
         case .outputQueueFull(let limit): "the other side does not read: more than \(limit) bytes wait for it"
+        case .tooManyDescriptors(let limit): "the other side does not read: \(limit) descriptors wait for it"
         case .closed: "the connection is closed"
         }
     }
@@ -51,10 +54,15 @@ package struct LineBuffer: Sendable {
 
 /// Bytes that wait for the other side to read, never more than `limit`.
 package struct OutputQueue: Sendable {
+    /// Descriptors that may wait with their bytes.
+    package static let descriptorLimit = 4
+
     package let limit: Int
     private let isSocket: Bool
     private var bytes: [UInt8] = []
     private var start = 0
+    /// Descriptors to pass, with how many of the waiting bytes come before each.
+    private var descriptors: [(distance: Int, descriptor: SharedDescriptor)] = []
 
     /// - Parameter isSocket: false for a file or a pipe, which take no `send`; see `FileDescriptor.write` on SIGPIPE.
     package init(limit: Int, isSocket: Bool = true) {
@@ -65,9 +73,16 @@ package struct OutputQueue: Sendable {
     package var count: Int { bytes.count - start }
     package var isEmpty: Bool { count == 0 }
 
-    /// Takes all of `added` or nothing; with nothing else waiting it takes any length.
-    package mutating func append(_ added: [UInt8]) throws(LineError) {
+    /// Takes all of `added` or nothing; with nothing else waiting it takes any length. A descriptor goes with the first of
+    /// these bytes, over a Unix socket.
+    package mutating func append(_ added: [UInt8], passing descriptor: SharedDescriptor? = nil) throws(LineError) {
         guard isEmpty || count + added.count <= limit else { throw .outputQueueFull(limit: limit) }
+        if let descriptor {
+            guard descriptors.count < Self.descriptorLimit else {
+                throw .tooManyDescriptors(limit: Self.descriptorLimit)
+            }
+            descriptors.append((count, descriptor))
+        }
         bytes.append(contentsOf: added)
     }
 
@@ -75,8 +90,9 @@ package struct OutputQueue: Sendable {
     package mutating func flush(to descriptor: borrowing FileDescriptor) throws(SystemError) {
         while !isEmpty {
             do throws(SystemError) {
-                let waiting = bytes[start...]
-                start += isSocket ? try descriptor.send(stream: waiting) : try descriptor.write(waiting)
+                let written = try write(to: descriptor)
+                start += written
+                for index in descriptors.indices { descriptors[index].distance -= written }
             } catch  where error.isWouldBlock {
                 break
             }
@@ -88,5 +104,16 @@ package struct OutputQueue: Sendable {
             bytes.removeFirst(start)
             start = 0
         }
+    }
+
+    /// Writes up to the next descriptor, or with it.
+    private mutating func write(to descriptor: borrowing FileDescriptor) throws(SystemError) -> Int {
+        guard isSocket else { return try descriptor.write(bytes[start...]) }
+        guard let next = descriptors.first else { return try descriptor.send(stream: bytes[start...]) }
+        guard next.distance == 0 else { return try descriptor.send(stream: bytes[start..<start + next.distance]) }
+        let end = descriptors.dropFirst().first.map { start + $0.distance } ?? bytes.count
+        let written = try descriptor.send(bytes[start..<end], passing: [next.descriptor.descriptor.number])
+        descriptors.removeFirst()
+        return written
     }
 }

@@ -28,6 +28,8 @@ package final class LineConnection {
     }
 
     private static let bytesPerRound = 65_536
+    /// Descriptors that came in and were not taken; more are closed.
+    package static let descriptorLimit = 4
 
     private let loop: EventLoop
     private let descriptor: FileDescriptor
@@ -35,17 +37,22 @@ package final class LineConnection {
     private var token: EventLoop.Token?
     private var input: LineBuffer
     private var output: OutputQueue
+    private let acceptsDescriptors: Bool
+    private var received: [SharedDescriptor] = []
     private var isWaitingToWrite = false
     private var closesWhenFlushed = false
 
     /// Takes over a connected, non-blocking stream.
+    /// - Parameter acceptsDescriptors: whether the other side, over a Unix socket, may pass some; else the kernel closes
+    ///   them.
     package init(
         _ descriptor: consuming FileDescriptor, on loop: EventLoop, limits: Limits = Limits(),
-        handler: @escaping (LineConnection, Event) -> Void
+        acceptsDescriptors: Bool = false, handler: @escaping (LineConnection, Event) -> Void
     ) throws(SystemError) {
         self.loop = loop
         self.descriptor = descriptor
         self.handler = handler
+        self.acceptsDescriptors = acceptsDescriptors
         input = LineBuffer(lengthLimit: limits.lineLength)
         output = OutputQueue(limit: limits.queuedOutput)
         token = try loop.add(self.descriptor, .readable) { events in self.serve(events) }
@@ -61,11 +68,17 @@ package final class LineConnection {
 
     package var queuedOutput: Int { output.count }
 
-    /// Queues `line` and its newline, and writes what the other side takes now. A line must not hold a newline.
-    package func send(_ line: [UInt8]) throws(LineError) {
+    /// Queues `line` and its newline, and writes what the other side takes now. A line must not hold a newline. A
+    /// descriptor passed with it is there before the other side sees the line.
+    package func send(_ line: [UInt8], passing descriptor: SharedDescriptor? = nil) throws(LineError) {
         guard isOpen, !closesWhenFlushed else { throw .closed }
-        try output.append(line + [0x0A])
+        try output.append(line + [0x0A], passing: descriptor)
         if !isWaitingToWrite { flush() }
+    }
+
+    /// The descriptor that came in first and was not taken yet. To be called for each line that is said to bring one.
+    package func takeDescriptor() -> SharedDescriptor? {
+        received.isEmpty ? nil : received.removeFirst()
     }
 
     /// Closes once the queued output is written; nothing more is read.
@@ -82,6 +95,7 @@ package final class LineConnection {
         guard let token else { return }
         loop.remove(token)
         self.token = nil
+        received = []
         descriptor.shutdown()
         handler(self, .closed(reason))
     }
@@ -94,7 +108,7 @@ package final class LineConnection {
 
     private func receive() {
         do throws(SystemError) {
-            let bytes = try descriptor.read(upTo: Self.bytesPerRound)
+            let bytes = try readBytes()
             if bytes.isEmpty { return close(.byPeer) }
             // After `finish` the input is read only to notice the other side's end.
             if closesWhenFlushed { return }
@@ -103,6 +117,13 @@ package final class LineConnection {
             return error.isWouldBlock ? () : close(.failed(error))
         }
         deliverLines()
+    }
+
+    private func readBytes() throws(SystemError) -> [UInt8] {
+        guard acceptsDescriptors else { return try descriptor.read(upTo: Self.bytesPerRound) }
+        let (bytes, descriptors) = try descriptor.receive(upTo: Self.bytesPerRound)
+        received += descriptors.prefix(max(0, Self.descriptorLimit - received.count))
+        return bytes
     }
 
     private func deliverLines() {

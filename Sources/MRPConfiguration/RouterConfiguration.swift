@@ -17,6 +17,14 @@ package struct RouterConfiguration: Hashable, Sendable {
     /// Neighbours whose joins are admitted by configuration, not by subscriber.
     package var trustedDownstreamRouters: [IPPrefix]
     package var limits: RouterLimits
+
+    /// The interface for unicast viewers, where there is one.
+    package var delivery: (name: String, address: InterfaceAddress)? {
+        for interface in interfaces {
+            if let address = interface.delivery { return (interface.name, address) }
+        }
+        return nil
+    }
 }
 
 /// Bounds of the router's tables; what does not fit is refused with a counter.
@@ -27,6 +35,7 @@ package struct RouterLimits: Hashable, Sendable {
     package var authorizations: Int
     package var sourceMappings: Int
     package var localTrees: Int
+    package var unicastMembers: Int
     package var forwardingEntries: Int
     package var unresolvedEntries: Int
     package var neighborsPerInterface: Int
@@ -50,6 +59,9 @@ package struct RouterInterface: Hashable, Sendable {
     package var pim: PIMConfiguration?
     /// Present where the router makes the interface itself (a veth pair), for packets the live proxy on this host sends.
     package var source: InterfaceAddress?
+    /// Present where the router makes the interface itself (a veth pair), for trees that the replication point on this
+    /// host serves by unicast: it receives them on the far end.
+    package var delivery: InterfaceAddress?
     package var admission: AdmissionMode
 }
 

@@ -14,14 +14,25 @@ extension RouterConfiguration {
         if !section.has("interfaces") {
             section.problem("\"\(section.path).interfaces\" is missing: name at least one interface")
         }
+        checkDelivery(section)
+    }
+}
+
+extension RouterConfiguration {
+    /// One packet socket hears every tree, so a second interface could only carry the same packets twice.
+    private func checkDelivery(_ section: SectionReader) {
+        let delivering = interfaces.filter { $0.delivery != nil }
+        guard delivering.count > 1 else { return }
+        let names = delivering.map { "\"\($0.name)\"" }.joined(separator: ", ")
+        section.problem("only one interface of a router can be its \"delivery\", not \(names)", at: "interfaces")
     }
 }
 
 extension RouterLimits {
     package static let standard = RouterLimits(
         groupsPerInterface: 4_096, hostsPerGroup: 1_024, refusedMembershipsPerInterface: 4_096,
-        authorizations: 200_000, sourceMappings: 65_536, localTrees: 65_536, forwardingEntries: 100_000,
-        unresolvedEntries: 1_024, neighborsPerInterface: 256, controlConnections: 64)
+        authorizations: 200_000, sourceMappings: 65_536, localTrees: 65_536, unicastMembers: 65_536,
+        forwardingEntries: 100_000, unresolvedEntries: 1_024, neighborsPerInterface: 256, controlConnections: 64)
 
     init(reading section: inout SectionReader) {
         let normal = Self.standard
@@ -35,6 +46,7 @@ extension RouterLimits {
         authorizations = limit("authorizations", normal.authorizations)
         sourceMappings = limit("source-mappings", normal.sourceMappings)
         localTrees = limit("local-trees", normal.localTrees)
+        unicastMembers = limit("unicast-members", normal.unicastMembers)
         forwardingEntries = limit("forwarding-entries", normal.forwardingEntries)
         unresolvedEntries = limit("unresolved-entries", normal.unresolvedEntries)
         neighborsPerInterface = limit("neighbors-per-interface", normal.neighborsPerInterface)
@@ -51,13 +63,26 @@ extension RouterInterface {
         igmp = section.section("igmp") { IGMPConfiguration(reading: &$0) }
         pim = section.section("pim") { PIMConfiguration(reading: &$0) }
         source = section.optional("source", .written)
+        delivery = section.optional("delivery", .written)
         admission = section.value("admission", .choice, default: .authorized)
-        let isNamed = section.has("igmp") || section.has("pim") || section.has("source")
-        if !isNamed {
-            section.problem("\(section.path) does nothing: give it \"igmp\" (hosts), \"pim\" (routers) or \"source\"")
+        checkPurpose(section)
+    }
+}
+
+extension RouterInterface {
+    private func checkPurpose(_ section: SectionReader) {
+        let hasNeighbors = section.has("igmp") || section.has("pim")
+        let (isSource, isDelivery) = (section.has("source"), section.has("delivery"))
+        if !hasNeighbors, !isSource, !isDelivery {
+            section.problem(
+                "\(section.path) does nothing: give it \"igmp\" (hosts), \"pim\" (routers), \"source\" or \"delivery\"")
         }
-        if section.has("source"), section.has("igmp") || section.has("pim") {
+        if isSource, hasNeighbors {
             section.problem("\(section.path) is made for the proxy's own packets and can have neither igmp nor pim")
+        }
+        if isDelivery, hasNeighbors || isSource {
+            section.problem(
+                "\(section.path) is made for unicast viewers and can have neither igmp, pim nor source", at: "delivery")
         }
     }
 }

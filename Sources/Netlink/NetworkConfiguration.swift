@@ -98,7 +98,38 @@ extension NetworkConfiguration {
     package func ensureSourceInterface(
         named name: String, peerName: String, address: IPAddress, prefixLength: Int
     ) throws(SystemError) -> NetworkLink {
-        if try link(named: name) == nil { try addVethPair(name, peerName) }
+        try ensurePair(named: name, peerName: peerName, address: address, prefixLength: prefixLength) { _ in }
+    }
+
+    /// The interface that trees are copied to for a receiver on this host: one end of a veth pair with `address`. What is
+    /// there already under these names is used. A packet socket on the far end hears what is copied; without one the
+    /// kernel drops it there, for nobody is a member and there is no address. Both ends are silent in IPv6, and so wide
+    /// that nothing is cut into fragments on them.
+    @discardableResult
+    package func ensureDeliveryInterface(
+        named name: String, peerName: String, address: IPAddress, prefixLength: Int
+    ) throws(SystemError) -> NetworkLink {
+        try ensurePair(
+            named: name, peerName: peerName, address: address, prefixLength: prefixLength
+        ) { link throws(SystemError) in
+            try shimCall("RTM_NEWLINK") { mrp_network_make_quiet(handle, link.rawValue) }
+            try shimCall("RTM_NEWLINK") { mrp_network_set_mtu(handle, link.rawValue, Self.largestMTU) }
+        }
+    }
+
+    private static let largestMTU: UInt32 = 65_535
+
+    /// - Parameter prepare: called for each end while it is new and down.
+    private func ensurePair(
+        named name: String, peerName: String, address: IPAddress, prefixLength: Int,
+        prepare: (InterfaceIndex) throws(SystemError) -> Void
+    ) throws(SystemError) -> NetworkLink {
+        if try link(named: name) == nil {
+            try addVethPair(name, peerName)
+            for name in [name, peerName] {
+                if let end = try link(named: name) { try prepare(end.index) }
+            }
+        }
         guard let source = try link(named: name), let peer = try link(named: peerName) else {
             throw SystemError(call: "RTM_NEWLINK", errno: ENODEV)
         }

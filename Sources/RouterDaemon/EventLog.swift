@@ -56,10 +56,11 @@ final class EventLog {
 
     private static func level(of event: RouterEvent) -> Level? {
         switch event {
-        case .memberAdmitted, .memberLeft, .treeAdded, .treeRemoved, .entryInstalled, .entryRemoved, .streamBlocked:
+        case .memberAdmitted, .memberLeft, .unicastMemberAdmitted, .unicastMemberLeft, .treeAdded, .treeRemoved,
+            .entryInstalled, .entryRemoved, .streamBlocked:
             nil
-        case .memberRefused, .neighborUp, .neighborDown, .interfaceUp, .interfaceDown, .querierChanged,
-            .ownerConnected, .ownerDisconnected:
+        case .memberRefused, .unicastMemberRefused, .neighborUp, .neighborDown, .interfaceUp, .interfaceDown,
+            .querierChanged, .ownerConnected, .ownerDisconnected:
             .info
         case .entryFailed, .entryDisturbed, .interfaceProblem, .ownerRefused: .warning
         }

@@ -45,6 +45,7 @@ final class RouterControl {
         case .describe: answer(request, client) { try JSONText.encode(description) }
         case .own(let owner): own(owner, request, client)
         case .feed(let message): feed(message, request, client)
+        case .openDelivery: openDelivery(request, client)
         case .show(let topic): show(topic, request, client)
         case .watch(let topics):
             watchers[client] = Watcher(request: request.id, topics: Set(topics))
@@ -98,14 +99,29 @@ final class RouterControl {
         _ message: FeedMessage<RouterFeedItem>, _ request: RouterRequest, _ client: Server.Client
     ) {
         guard let owner = owners.owner(of: client) else {
-            let problem = Problem(
-                code: "not-an-owner", status: 409, title: "This connection owns no entries.",
-                detail: "Send own first; a newer connection of the same owner takes over.")
-            return reply(.problem(problem), to: request.id, client)
+            return reply(.problem(Self.notAnOwner), to: request.id, client)
         }
         owners.expectAnswer(to: request.id, at: message.position, for: owner)
         shell.take(.ownerMessage(owner: owner, message))
     }
+
+    /// Opens a packet socket and passes it on; the router itself keeps none.
+    private func openDelivery(_ request: RouterRequest, _ client: Server.Client) {
+        guard owners.owner(of: client) != nil else {
+            return reply(.problem(Self.notAnOwner), to: request.id, client)
+        }
+        do throws(Problem) {
+            let (interface, descriptor) = try shell.openDelivery()
+            server?.send(
+                RouterReply(id: request.id, body: .delivery(interface: interface)), to: client, passing: descriptor)
+        } catch {
+            reply(.problem(error), to: request.id, client)
+        }
+    }
+
+    private static let notAnOwner = Problem(
+        code: "not-an-owner", status: 409, title: "This connection owns no entries.",
+        detail: "Send own first; a newer connection of the same owner takes over.")
 
     func confirm(_ position: FeedPosition, of owner: String) {
         guard let (client, request) = owners.takeAnswered(position, of: owner) else { return }

@@ -1,3 +1,5 @@
+import ControlProtocol
+import Glibc
 import KernelMulticast
 import LinuxIO
 import MRPConfiguration
@@ -67,7 +69,39 @@ extension RouterShell {
         }
     }
 
-    /// The other end of a source interface's pair.
+    /// Makes the interface by which trees reach the unicast viewers of this host, or uses the one that is there.
+    func makeDeliveryInterface() {
+        guard let (name, delivery) = configuration.delivery else { return }
+        do throws(SystemError) {
+            try network.ensureDeliveryInterface(
+                named: name, peerName: Self.peerName(of: name), address: delivery.address,
+                prefixLength: delivery.prefixLength)
+        } catch {
+            log.write(.warning, "delivery-interface-failed", "\(name): \(error)")
+        }
+    }
+
+    /// A new packet socket on the far end of the delivery interface, and the interface's name.
+    func openDelivery() throws(Problem) -> (interface: String, descriptor: SharedDescriptor) {
+        guard let (name, _) = configuration.delivery else {
+            throw Problem(
+                code: "no-delivery-interface", status: 409, title: "The router has no delivery interface.",
+                detail: "Give one of router.interfaces a \"delivery\" address.")
+        }
+        do throws(SystemError) {
+            guard let peer = try network.link(named: Self.peerName(of: name)) else {
+                throw SystemError(call: "RTM_GETLINK", errno: ENODEV)
+            }
+            return (name, SharedDescriptor(try DeliverySocket.open(on: peer.index)))
+        } catch {
+            log.write(.warning, "delivery-failed", "\(name): \(error)")
+            throw Problem(
+                code: "delivery-failed", status: 500, title: "The far end of \(name) could not be opened.",
+                detail: "\(error). See the router's log.")
+        }
+    }
+
+    /// The other end of a pair that the router made.
     private static func peerName(of name: String) -> String {
         name.prefix(NetworkConfiguration.nameLengthLimit - 2) + "-p"
     }

@@ -80,6 +80,7 @@ final class RouterShell {
         loop.beforeWaiting { [unowned self] in settle() }
         try listen()
         makeSourceInterfaces()
+        makeDeliveryInterface()
         readNetwork()
         take(.started(try plane.found()))
         scheduleSweep()
@@ -175,6 +176,7 @@ final class RouterShell {
             if let index = links.index(named: interface.name) { memberships.leaveAll(on: index) }
         }
         makeSourceInterfaces()
+        makeDeliveryInterface()
         joinRouterGroups()
         take(.configurationChanged(routing))
     }

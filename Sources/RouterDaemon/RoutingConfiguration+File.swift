@@ -12,7 +12,10 @@ extension RoutingConfiguration {
         }
         self.init(interfaces: interfaces)
         trustedDownstream = file.trustedDownstreamRouters
-        limits.itemsPerOwner = file.limits.authorizations + file.limits.sourceMappings + file.limits.localTrees
+        limits.itemsPerOwner =
+            file.limits.authorizations + file.limits.sourceMappings + file.limits.localTrees
+            + file.limits.unicastMembers
+        limits.unicastMembers = file.limits.unicastMembers
         limits.trees = file.limits.forwardingEntries
         limits.refusedMembershipsPerInterface = file.limits.refusedMembershipsPerInterface
         limits.blockedStreams = file.limits.unresolvedEntries
@@ -21,7 +24,7 @@ extension RoutingConfiguration {
 
 extension RoutedInterfaceConfiguration {
     fileprivate init(_ file: RouterInterface, limits: RouterLimits) throws(MembershipConfigurationError) {
-        self.init(name: file.name)
+        self.init(name: file.name, isDelivery: file.delivery != nil)
         if let igmp = file.igmp {
             let membership = MembershipConfiguration(igmp, limits: limits)
             try membership.validate()

@@ -1,6 +1,7 @@
 /// The Internet checksum (RFC 1071) of `bytes`; zero when `bytes` include a correct checksum field.
-package func internetChecksum(_ bytes: RawSpan) -> UInt16 {
-    var sum: UInt64 = 0
+/// - Parameter sum: the 16-bit words of a pseudo header, added up.
+package func internetChecksum(_ bytes: RawSpan, adding sum: UInt32 = 0) -> UInt16 {
+    var sum = UInt64(sum)
     var offset = 0
     let count = bytes.byteCount
     while offset + 4 <= count {

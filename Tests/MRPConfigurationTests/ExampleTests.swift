@@ -33,6 +33,14 @@ import Wire
         #expect(proxy.source.trainSpan == .milliseconds(5))
     }
 
+    @Test(arguments: ["replication-point", "single-host"])
+    func `a replication point's example delivers to its unicast viewers`(name: String) throws {
+        let router = try #require(try ConfigurationFile.load(path: "\(Self.folder)/\(name).yaml").router)
+        let delivery = router.interfaces.compactMap(\.delivery)
+        #expect(delivery.map(\.address) == [.v4(IPv4Address(10, 255, 1, 1))])
+        #expect(delivery.map(\.prefixLength) == [32])
+    }
+
     @Test func `the server's example lists the ladder from best to least`() throws {
         let server = try #require(try ConfigurationFile.load(path: "\(Self.folder)/ott-server.yaml").ottServer)
         let channel = try #require(server.channels.first)

@@ -46,7 +46,16 @@ private let router = "node: r1\nrouter:\n  interfaces:\n"
                 "f:6:27: \"much-too-long-a-name\" is no interface name: 1 to 15 characters without space, colon or slash",
                 "f:6:47: router.interfaces.much-too-long-a-name.pim.dr-priority must be a whole number from 0 to "
                     + "4294967295, not \"-1\"",
-                "f:7:12: router.interfaces.idle0 does nothing: give it \"igmp\" (hosts), \"pim\" (routers) or \"source\"",
+                "f:7:12: router.interfaces.idle0 does nothing: give it \"igmp\" (hosts), \"pim\" (routers), "
+                    + "\"source\" or \"delivery\"",
+            ])
+    }
+
+    @Test func `a second delivery interface is refused with the place of the interfaces`() {
+        let found = problems(router + "    d0: {delivery: 10.0.0.1/32}\n    d1: {delivery: 10.0.0.2/32}\n")
+        #expect(
+            found == [
+                "f:4:5: only one interface of a router can be its \"delivery\", not \"d0\", \"d1\""
             ])
     }
 
@@ -68,6 +77,9 @@ private let router = "node: r1\nrouter:\n  interfaces:\n"
         ("pim: {hello-interval: 200s, hello-holdtime: 105s}", "hello-holdtime must be longer"),
         ("pim: {neighbors: [10.0.0.0/33]}", "must be a network prefix"),
         ("source: 10.0.0.1/32, igmp: ", "can have neither igmp nor pim"), ("source: 232.0.0.1", "interface address"),
+        ("delivery: 10.0.0.1/32, igmp: ", "can have neither igmp, pim nor source"),
+        ("delivery: 10.0.0.1/32, source: 10.0.0.2/32", "can have neither igmp, pim nor source"),
+        ("delivery: 10.0.0.1/33", "interface address"), ("delivery: 232.0.0.1/32", "interface address"),
     ])
     func `an interface's settings are checked`(settings: String, message: String) {
         let found = problems(router + "    v0: {\(settings)}\n")

@@ -15,6 +15,9 @@ package struct RouterRequest: Codable, Hashable, Sendable {
         case watch(topics: [String])
         /// Answered by `document` with the steps from report to packet.
         case explain(subscriber: String, tree: SourceGroup)
+        /// Owners alone. Answered by `delivery`, with which a new packet socket on the far end of the delivery interface
+        /// is passed (SCM_RIGHTS).
+        case openDelivery
     }
 
     /// Chosen by the requester; answers repeat it.
@@ -37,6 +40,8 @@ package struct RouterReply: Codable, Hashable, Sendable {
         case demand(trees: [TreeDemand])
         case document(json: String)
         case event(json: String)
+        /// The descriptor comes with this line. It outlives the router: as long as `interface` exists, packets arrive.
+        case delivery(interface: String)
         case problem(Problem)
     }
 

@@ -58,7 +58,7 @@ package struct RouteOutput: Codable, Hashable, Sendable {
     package var interface: String
     /// Bridge ports with an admitted member, where the interface is a bridge.
     package var bridgePorts: [String]
-    /// Any of `igmp`, `pim`, `adopted`; empty for one that is about to be removed.
+    /// Any of `igmp`, `pim`, `unicast`, `adopted`; empty for one that is about to be removed.
     package var origins: [String]
     package var installed: Bool
     /// Why a wanted output is left out: `incoming-interface`, `too-many-interfaces`, `interface-down`.

@@ -133,7 +133,7 @@ actor LiveProxyDriver: RoleConsole {
         case .wantsSnapshot:
             logger.info("the router listens", metadata: ["reason": "router-connected"])
             handle(.routerWantsSnapshot)
-        case .applied: break
+        case .applied, .delivery, .deliveryRefused: break
         case .demand(let trees): handle(.routerDemand(trees))
         case .refused(let problem):
             logger.error("the router refused", metadata: ["reason": "\(problem.code)", "detail": "\(problem.title)"])

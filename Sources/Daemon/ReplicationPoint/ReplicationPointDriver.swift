@@ -64,7 +64,7 @@ actor ReplicationPointDriver: RoleConsole {
             logger.info("the router listens", metadata: ["reason": "router-connected"])
             handle(.routerWantsSnapshot)
         case .applied(let position): handle(.routerApplied(position))
-        case .demand: break
+        case .demand, .delivery, .deliveryRefused: break
         case .refused(let problem):
             logger.error("the router refused", metadata: ["reason": "\(problem.code)", "detail": "\(problem.title)"])
         case .disconnected(let reason):

@@ -6,6 +6,7 @@ import Wire
 struct Admission: Sendable {
     var authorizations = AuthorizationIndex()
     var sources = SourceTable()
+    var unicastMembers: UnicastMemberTable
     var neighbors: NeighborAddresses
     var trustedDownstream: [IPPrefix]
     /// Items that make no sense, such as a group that is not multicast.
@@ -14,6 +15,7 @@ struct Admission: Sendable {
     init(configuration: RoutingConfiguration) {
         neighbors = NeighborAddresses(limit: configuration.limits.neighborAddresses)
         trustedDownstream = configuration.trustedDownstream
+        unicastMembers = UnicastMemberTable(limit: configuration.limits.unicastMembers)
     }
 
     /// Where a report came in, by the names that a binding uses.
@@ -42,6 +44,9 @@ struct Admission: Sendable {
             isValid(entry.tree) && entry.binding.addresses.count <= SubscriberBinding.maximumAddresses
         case .sourceMapping(let group, let source): isValid(SourceGroup(source: source, group: group))
         case .localTree(let tree): tree.source != nil && isValid(tree)
+        case .unicastMember(let member):
+            member.tree.source != nil && isValid(member.tree) && !member.subscriber.isEmpty
+                && !member.address.isMulticast && !member.address.isUnspecified
         }
     }
 
@@ -55,6 +60,7 @@ struct Admission: Sendable {
         switch item {
         case .authorization(let entry):
             authorizations.insert(entry, owner: owner)
+            unicastMembers.reconsider(entry.subscriber, in: entry.tree.group)
             groups.insert(entry.tree.group)
         case .sourceMapping(let group, let source):
             sources.insert(source, of: group, owner: owner, key: item.key)
@@ -63,6 +69,9 @@ struct Admission: Sendable {
             guard let source = tree.source else { return }
             sources.insert(source, of: tree.group, owner: owner, key: item.key)
             groups.insert(tree.group)
+        case .unicastMember(let member):
+            unicastMembers.insert(member, owner: owner)
+            groups.insert(member.tree.group)
         }
     }
 
@@ -70,6 +79,7 @@ struct Admission: Sendable {
         switch item {
         case .authorization(let entry):
             authorizations.remove(entry, owner: owner)
+            unicastMembers.reconsider(entry.subscriber, in: entry.tree.group)
             groups.insert(entry.tree.group)
         case .sourceMapping(let group, let source):
             sources.remove(source, of: group, owner: owner, key: item.key)
@@ -78,6 +88,9 @@ struct Admission: Sendable {
             guard let source = tree.source else { return }
             sources.remove(source, of: tree.group, owner: owner, key: item.key)
             groups.insert(tree.group)
+        case .unicastMember(let member):
+            unicastMembers.remove(member, owner: owner)
+            groups.insert(member.tree.group)
         }
     }
 
@@ -113,6 +126,38 @@ struct Admission: Sendable {
         return [tree, SourceGroup(source: nil, group: tree.group)].flatMap { candidate in
             authorizations.candidates(candidate, host: host, mac: mac)
         }.filter { Self.miss($0, place: place, at: wall) == nil }
+    }
+
+    /// The verdict on a unicast viewer that an owner announced. The owner has seen where the viewer asks from; the router
+    /// holds it to the same authorizations as hosts.
+    func verdict(
+        on entry: UnicastMemberTable.Entry, hasDelivery: Bool, at wall: UnixTime
+    ) -> AdmissionVerdict {
+        let member = entry.member
+        if entry.isBeyondLimit { return .refused(.unicastMemberLimit) }
+        guard hasDelivery else { return .refused(.noDeliveryInterface) }
+        if member.isOwnInterest { return .admitted(.ownInterest, subscriber: nil) }
+        var closest = RefusalReason.noAuthorization
+        for tree in [member.tree, SourceGroup(source: nil, group: member.tree.group)] {
+            for held in authorizations.authorizations(of: tree, subscriber: member.subscriber) {
+                let addresses = held.authorization.binding.addresses
+                if !addresses.isEmpty, !addresses.contains(member.address) {
+                    closest = max(closest, .unknownSubscriberAddress)
+                } else if held.isExpired(at: wall) {
+                    closest = max(closest, .authorizationExpired)
+                } else {
+                    return .admitted(.authorized, subscriber: member.subscriber)
+                }
+            }
+        }
+        return .refused(closest)
+    }
+
+    /// Lets authorizations end; the groups in which one did, sorted.
+    mutating func expire(at wall: UnixTime) -> [IPAddress] {
+        let ended = authorizations.expire(at: wall)
+        for key in ended { unicastMembers.reconsider(key.subscriber, in: key.tree.group) }
+        return Set(ended.map(\.tree.group)).sorted()
     }
 
     func isTrusted(_ host: IPAddress) -> Bool { trustedDownstream.contains { $0.contains(host) } }

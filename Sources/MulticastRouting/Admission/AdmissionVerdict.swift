@@ -5,6 +5,8 @@ package enum AdmissionReason: String, Sendable, Hashable, CaseIterable {
     case openInterface = "open-interface"
     /// The host is a trusted downstream router.
     case trustedDownstream = "trusted-downstream"
+    /// The replication point wants the tree itself.
+    case ownInterest = "own-interest"
 }
 
 /// Why a membership is refused. From the vaguest to the closest miss: of several, the last one is told.
@@ -20,6 +22,10 @@ package enum RefusalReason: String, Sendable, Hashable, CaseIterable, Comparable
     case wrongInterface = "wrong-interface"
     case wrongBridgePort = "wrong-bridge-port"
     case authorizationExpired = "authorization-expired"
+    /// Unicast viewers are announced, and no interface is configured by which they could be served.
+    case noDeliveryInterface = "no-delivery-interface"
+    /// There are as many unicast viewers as there may be.
+    case unicastMemberLimit = "unicast-member-limit"
 
     package static func < (left: RefusalReason, right: RefusalReason) -> Bool { left.rank < right.rank }
 
@@ -32,6 +38,8 @@ package enum RefusalReason: String, Sendable, Hashable, CaseIterable, Comparable
         case .wrongInterface: 4
         case .wrongBridgePort: 5
         case .authorizationExpired: 6
+        case .noDeliveryInterface: 7
+        case .unicastMemberLimit: 8
         }
     }
 }

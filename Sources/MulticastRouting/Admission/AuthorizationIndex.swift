@@ -32,6 +32,7 @@ struct AuthorizationIndex: Sendable {
         /// Sorted, so that two runs find the same one first.
         var byAddress: [IPAddress: [Key]] = [:]
         var byMAC: [MACAddress: [Key]] = [:]
+        var bySubscriber: [String: [Key]] = [:]
     }
 
     private var trees: [SourceGroup: TreeIndex] = [:]
@@ -49,6 +50,7 @@ struct AuthorizationIndex: Sendable {
         let key = Key(tree: tree, subscriber: authorization.subscriber, owner: owner)
         if trees[tree] == nil { treesByGroup[tree.group, default: []].insertSorted(tree) }
         trees[tree, default: TreeIndex()].held[key] = HeldAuthorization(owner: owner, authorization: authorization)
+        trees[tree]?.bySubscriber[key.subscriber, default: []].insertSorted(key)
         for address in Set(authorization.binding.addresses) {
             trees[tree]?.byAddress[address, default: []].insertSorted(key)
         }
@@ -63,6 +65,7 @@ struct AuthorizationIndex: Sendable {
         guard let held = trees[tree]?.held.removeValue(forKey: key) else { return }
         count -= 1
         expiries.cancel(key)
+        trees[tree]?.bySubscriber.removeKey(key, at: key.subscriber)
         for address in Set(held.authorization.binding.addresses) {
             trees[tree]?.byAddress.removeKey(key, at: address)
         }
@@ -74,11 +77,11 @@ struct AuthorizationIndex: Sendable {
 
     // MARK: Expiry
 
-    /// The groups in which an authorization has ended, sorted.
-    mutating func expire(at wall: UnixTime) -> [IPAddress] {
-        var groups: Set<IPAddress> = []
-        while let key = expiries.popDue(at: Instant(calendar: wall)) { groups.insert(key.tree.group) }
-        return groups.sorted()
+    /// The authorizations that have ended since the last call.
+    mutating func expire(at wall: UnixTime) -> [Key] {
+        var ended: [Key] = []
+        while let key = expiries.popDue(at: Instant(calendar: wall)) { ended.append(key) }
+        return ended
     }
 
     mutating func nextExpiry() -> UnixTime? { expiries.nextDeadline()?.calendar }
@@ -104,6 +107,12 @@ struct AuthorizationIndex: Sendable {
         guard let index = trees[tree] else { return [] }
         var keys = index.byAddress[host] ?? []
         if let mac, let more = index.byMAC[mac] { keys += more.filter { !keys.contains($0) } }
+        return keys.compactMap { index.held[$0] }
+    }
+
+    /// One for each owner that authorizes `subscriber` for `tree`.
+    func authorizations(of tree: SourceGroup, subscriber: String) -> [HeldAuthorization] {
+        guard let index = trees[tree], let keys = index.bySubscriber[subscriber] else { return [] }
         return keys.compactMap { index.held[$0] }
     }
 

@@ -25,21 +25,25 @@ package enum AdmissionMode: String, Sendable, Equatable {
     case open
 }
 
-/// One interface the router forwards on; one without IGMP and PIM carries only what sources on it send.
+/// One interface the router forwards on; one without IGMP and PIM carries only what sources on it send, or, where it
+/// delivers, what unicast viewers watch.
 package struct RoutedInterfaceConfiguration: Sendable, Equatable {
     package var name: String
     package var igmp: MembershipConfiguration?
     package var pim: PIMConfiguration?
     package var admission = AdmissionMode.authorized
+    /// Trees with a unicast member are copied here; at most one interface is for that.
+    package var isDelivery: Bool
 
     package init(
         name: String, igmp: MembershipConfiguration? = nil, pim: PIMConfiguration? = nil,
-        admission: AdmissionMode = .authorized
+        admission: AdmissionMode = .authorized, isDelivery: Bool = false
     ) {
         self.name = name
         self.igmp = igmp
         self.pim = pim
         self.admission = admission
+        self.isDelivery = isDelivery
     }
 }
 
@@ -62,6 +66,8 @@ package struct RoutingLimits: Sendable, Equatable {
     package var itemsPerOwner = 200_000
     /// Trees with members or downstream routers, and so wanted forwarding entries.
     package var trees = 16_384
+    /// Unicast viewers of all owners.
+    package var unicastMembers = 65_536
     /// Memberships without an authorization that an interface remembers.
     package var refusedMembershipsPerInterface = 4_096
     /// Entries that keep streams nobody wants from being queued by the kernel.

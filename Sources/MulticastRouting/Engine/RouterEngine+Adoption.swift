@@ -46,6 +46,8 @@ extension RouterEngine {
         guard let interface = interfaces.routed[index], interface.isRunning else { return nil }
         let igmp = interface.configuration.igmp.map { $0.queryMaxResponseTime + configuration.adoption.igmpMargin }
         let pim = interface.configuration.pim.map(\.joinPruneHoldtime)
+        // Their owners tell of unicast members by themselves, in their snapshot.
+        if interface.configuration.isDelivery { return configuration.adoption.ownerWait }
         guard let igmp, let pim else { return igmp ?? pim }
         return max(igmp, pim)
     }
@@ -120,6 +122,8 @@ extension RouterEngine {
 
     private func mayHaveMembers(_ tree: SourceGroup, on interface: RoutedInterface, at time: RouterTime) -> Bool {
         let configured = interface.configuration
+        // Nobody reports there: those that were announced hold the port by themselves.
+        if configured.isDelivery { return false }
         return configured.pim != nil || configured.admission == .open || !admission.trustedDownstream.isEmpty
             || admission.mayAdmitAnyone(tree, interfaceName: configured.name, at: time.wall)
     }

@@ -51,6 +51,9 @@ extension RouterEngine {
         routeConfiguredInterfaces(at: time, into: &actions)
         for index in interfaces.routedIndices { refresh(index, at: time, into: &actions) }
         for group in members.allGroups { judge(group, at: time, into: &actions) }
+        admission.unicastMembers.reconsiderAll()
+        judgeUnicastMembers(at: time, into: &actions)
+        dirtyTrees.formUnion(trees.keys)
     }
 
     /// Matches the configured names with the links that are there, after a rename, a new link or a new configuration.

@@ -37,6 +37,7 @@ extension RouterEngine {
             judge(group, at: time, into: &actions)
             prepareRoutes(to: group, into: &actions)
         }
+        judgeUnicastMembers(at: time, into: &actions)
         if case .snapshot = message {
             reconsiderAdoptions(at: time)
         } else {

@@ -52,7 +52,9 @@ extension RouterEngine {
             trees[next]?.setMembers(admitted, on: port)
             dirtyTrees.insert(next)
         }
-        if !pim.downstreamInterfaces(of: next).isEmpty, ensure(next, at: time, into: &actions) {
+        let isWanted =
+            !pim.downstreamInterfaces(of: next).isEmpty || admission.unicastMembers.admittedCount(of: next) > 0
+        if isWanted, ensure(next, at: time, into: &actions) {
             dirtyTrees.insert(next)
         }
     }
@@ -73,7 +75,10 @@ extension RouterEngine {
         plan.want(entry, for: tree)
         join(tree, towards: entry == nil ? nil : origin, at: time, into: &actions)
         reportDemand(for: tree, into: &actions)
-        if candidates.isEmpty, trees[tree] != nil { forget(tree, at: time, into: &actions) }
+        // Unicast members keep a tree whose delivery interface is still to come.
+        if candidates.isEmpty, trees[tree] != nil, admission.unicastMembers.admittedCount(of: tree) == 0 {
+            forget(tree, at: time, into: &actions)
+        }
     }
 
     /// The interfaces somebody wants the tree on, sorted.
@@ -82,6 +87,9 @@ extension RouterEngine {
         var candidates = Set(pim.downstreamInterfaces(of: tree))
         candidates.formUnion(state.hostPorts.keys.lazy.map(\.interface))
         candidates.formUnion(state.adopted.keys)
+        if let delivery = interfaces.delivery, admission.unicastMembers.admittedCount(of: tree) > 0 {
+            candidates.insert(delivery)
+        }
         return candidates.sorted()
     }
 
@@ -133,8 +141,8 @@ extension RouterEngine {
 
     // MARK: Demand
 
-    /// How many ask for the tree: ports with an admitted member, and interfaces with a downstream router or an output
-    /// that was found at the start.
+    /// How many ask for the tree: ports with an admitted member, and interfaces with a downstream router, with unicast
+    /// members or with an output that was found at the start.
     func demand(for tree: SourceGroup) -> Int {
         guard let state = trees[tree] else { return 0 }
         let incoming = origin(of: tree)?.interface

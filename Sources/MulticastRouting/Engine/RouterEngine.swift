@@ -152,12 +152,14 @@ package struct RouterEngine: Sendable {
         if clock.observe(time) {
             counters.clockSteps &+= 1
             admission.authorizations.restoreExpiries()
+            admission.unicastMembers.reconsiderAll()
             for group in members.allGroups { judge(group, at: time, into: &actions) }
         }
-        for group in admission.authorizations.expire(at: time.wall) {
+        for group in admission.expire(at: time.wall) {
             judge(group, at: time, into: &actions)
             reconsiderAdoptions(of: group, at: time)
         }
+        judgeUnicastMembers(at: time, into: &actions)
     }
 
     // MARK: The end of every step

@@ -1,3 +1,4 @@
+import ControlProtocol
 import Wire
 
 /// Something an operator may want to see happen.
@@ -6,6 +7,10 @@ package enum RouterEvent: Sendable, Equatable {
     case memberRefused(HostOnPort, SourceGroup, RefusalReason)
     /// A member that had been admitted left, fell silent or lost its authorization.
     case memberLeft(HostOnPort, SourceGroup)
+    case unicastMemberAdmitted(UnicastMember, AdmissionReason)
+    case unicastMemberRefused(UnicastMember, RefusalReason)
+    /// One that had been admitted was taken back by its owner or lost its authorization.
+    case unicastMemberLeft(UnicastMember)
     case treeAdded(SourceGroup)
     case treeRemoved(SourceGroup)
     case entryInstalled(ForwardingEntry)

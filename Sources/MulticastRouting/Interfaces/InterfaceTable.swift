@@ -11,6 +11,9 @@ struct InterfaceTable: Sendable {
     /// Sorted.
     var routedIndices: [InterfaceIndex] { routed.keys.sorted() }
 
+    /// Where trees with unicast members are copied to, while it exists.
+    var delivery: InterfaceIndex? { routed.values.first { $0.configuration.isDelivery }?.index }
+
     func canForward(_ index: InterfaceIndex) -> Bool { routed[index]?.canForward == true }
 
     /// Up and able to forward.

@@ -68,7 +68,9 @@ extension RouterEngine {
         let tree = knownTree(tree)
         let sightings = sightings(of: subscriber, tree, at: time)
         let own = sightings.filter(\.isOfSubscriber)
-        guard let best = own.first(where: \.verdict.isAdmitted) ?? own.first else {
+        let admitted = own.first(where: \.verdict.isAdmitted)
+        if admitted == nil, let steps = explainUnicast(subscriber, tree, at: time) { return steps }
+        guard let best = admitted ?? own.first else {
             let others = sightings.count
             return [
                 ExplainStep(
@@ -165,8 +167,10 @@ extension RouterEngine {
     // MARK: Forwarding
 
     private func explainEntry(_ subscriber: String, _ tree: SourceGroup, at time: RouterTime) -> ExplainStep {
-        let ports = sightings(of: subscriber, tree, at: time)
+        var ports = sightings(of: subscriber, tree, at: time)
             .filter { $0.isOfSubscriber && $0.verdict.isAdmitted }.map(\.member.port.interface)
+        let watches = admission.unicastMembers.entries(of: subscriber, tree).contains { $0.verdict?.isAdmitted == true }
+        if watches, let delivery = interfaces.delivery { ports.append(delivery) }
         guard let slot = plan[tree], slot.wanted != nil else {
             return ExplainStep("forwarding-entry", .unknown, "no entry is wanted for \(tree)", reason: "not-wanted")
         }

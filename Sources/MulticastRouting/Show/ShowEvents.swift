@@ -17,6 +17,11 @@ extension RouterEngine {
             return document
         case .memberLeft(let host, let tree):
             return document("member-left", host, tree, at: time)
+        case .unicastMemberAdmitted(let member, let reason):
+            return document("member-admitted", member, reason: reason.rawValue, at: time)
+        case .unicastMemberRefused(let member, let reason):
+            return document("member-refused", member, reason: reason.rawValue, at: time)
+        case .unicastMemberLeft(let member): return document("member-left", member, reason: nil, at: time)
         case .treeAdded(let tree): return document("tree-added", tree, at: time)
         case .treeRemoved(let tree): return document("tree-removed", tree, at: time)
         case .entryInstalled(let entry):
@@ -61,6 +66,19 @@ extension RouterEngine {
         document.hostAddress = host.host
         document.source = tree.source
         document.group = tree.group
+        return document
+    }
+
+    private func document(
+        _ event: String, _ member: UnicastMember, reason: String?, at time: RouterTime
+    ) -> RouterEventDocument {
+        var document = RouterEventDocument(time: time.wall, topic: "memberships", event: event)
+        document.interface = configuration.interfaces.first(where: \.isDelivery)?.name
+        document.hostAddress = member.address
+        document.subscriber = member.isOwnInterest ? nil : member.subscriber
+        document.source = member.tree.source
+        document.group = member.tree.group
+        document.reason = reason
         return document
     }
 

@@ -16,6 +16,7 @@ extension RouterEngine {
         for state in pim.downstreamStates() {
             ports[state.tree, default: []].append(groupPort(state, at: time))
         }
+        collectUnicastMembers(at: time, into: &ports)
         for tree in trees.keys.sorted() {
             for index in trees[tree]?.adoptedInterfaces ?? [] {
                 ports[tree, default: []].append(adoptedPort(tree, index, at: time))

@@ -76,6 +76,7 @@ extension RouterEngine {
             NamedCount(name: "entry-disturbances", count: plan.counters.disturbances),
             NamedCount(name: "blocked-streams-limit", count: plan.counters.blockLimit),
             NamedCount(name: "trees-limit", count: counters.treeLimit),
+            NamedCount(name: "unicast-members-limit", count: admission.unicastMembers.limitReached),
             NamedCount(name: "refused-memberships-limit", count: counters.refusedMembershipLimit),
             NamedCount(name: RoutedInterface.tooManyInterfaces, count: counters.virtualInterfaceLimit),
             NamedCount(name: "sources-per-group-limit", count: admission.sources.refused),

@@ -25,7 +25,10 @@ extension RouterEngine {
 
     private func originName(_ tree: SourceGroup, _ slot: ForwardingSlot?) -> String {
         guard let state = trees[tree] else { return slot?.blocked == nil ? "foreign" : "blocked" }
-        return state.hostPorts.isEmpty && pim.downstreamInterfaces(of: tree).isEmpty ? "adopted" : "wanted"
+        let isWanted =
+            !state.hostPorts.isEmpty || !pim.downstreamInterfaces(of: tree).isEmpty
+            || admission.unicastMembers.admittedCount(of: tree) > 0
+        return isWanted ? "wanted" : "adopted"
     }
 
     private func routeOutputs(_ tree: SourceGroup) -> [RouteOutput] {
@@ -37,6 +40,9 @@ extension RouterEngine {
             var origins: [String] = []
             if !ports.isEmpty { origins.append("igmp") }
             if joined.contains(index) { origins.append("pim") }
+            if index == interfaces.delivery, admission.unicastMembers.admittedCount(of: tree) > 0 {
+                origins.append("unicast")
+            }
             if trees[tree]?.adopted[index] != nil { origins.append("adopted") }
             return RouteOutput(
                 interface: interfaces.name(of: index),

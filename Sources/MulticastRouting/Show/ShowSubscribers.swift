@@ -24,6 +24,7 @@ extension RouterEngine {
                 }
             }
         }
+        collectUnicastMemberships(at: time, into: &memberships, &refused)
         return RouterSubscribersDocument(
             authorizations: admission.authorizations.all().map { held in
                 authorizationEntry(held, memberships[held.key] ?? [], at: time)
@@ -76,8 +77,10 @@ extension RouterEngine {
                         owner: name, connected: owner.isConnected, items: owner.follower.count,
                         epoch: owner.follower.position?.epoch, revision: owner.follower.position?.revision)
                 }
-            }, authorizations: admission.authorizations.count, trees: trees.count, memberships: members.count,
-            refusedMemberships: members.refused.values.reduce(0, +), installedEntries: plan.installedCount,
+            }, authorizations: admission.authorizations.count, trees: trees.count,
+            memberships: members.count + admission.unicastMembers.count,
+            refusedMemberships: members.refused.values.reduce(0, +) + admission.unicastMembers.refusedCount,
+            installedEntries: plan.installedCount,
             pendingEntries: plan.pendingCount)
     }
 }
