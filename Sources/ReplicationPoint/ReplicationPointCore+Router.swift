@@ -14,7 +14,7 @@ extension ReplicationPointCore {
             remap(channel, gone: gone, &upserts, &removals)
         }
         for key in touched.sorted() where !mapped.contains(key.channel) {
-            let trees = resources[key.channel]?.trees ?? []
+            let trees = channelMap[key.channel]?.resource.trees ?? []
             let items = items(of: key)
             upserts += items
             if items.isEmpty {
@@ -22,12 +22,17 @@ extension ReplicationPointCore {
             }
         }
         let message = router.update(upserts: upserts, removals: removals)
-        guard isRouterConnected, position != nil else { return }
         if asSnapshot {
-            actions.append(.router(router.snapshot))
-        } else if let message {
-            actions.append(.router(message))
+            if isRouterConnected { actions.append(.router(router.snapshot)) }
+        } else {
+            send(message)
         }
+    }
+
+    /// Held back until the proxy has spoken: then the router gets a snapshot.
+    mutating func send(_ message: FeedMessage<RouterFeedItem>?) {
+        guard let message, isRouterConnected, position != nil else { return }
+        actions.append(.router(message))
     }
 
     /// The channel's resource came, went or changed: all its subscribers are looked at.
@@ -35,18 +40,18 @@ extension ReplicationPointCore {
         _ channel: ChannelKey, gone: [String], _ upserts: inout [RouterFeedItem], _ removals: inout [String]
     ) {
         let everyone = Set((subscribers[channel] ?? [:]).keys).union(gone)
-        for tree in resources[channel]?.trees ?? [] {
+        for tree in channelMap[channel]?.resource.trees ?? [] {
             removals.append(RouterFeedItem.sourceMappingKey(tree.group))
             removals += everyone.map { RouterFeedItem.authorizationKey(tree, subscriber: $0) }
         }
-        let resource: MulticastResource?
+        let entry: ChannelMapEntry?
         if case .channelMap(let newest) = follower[ProxyFeedItem.channelMapKey(channel)] {
-            resource = newest
+            entry = newest
         } else {
-            resource = nil
+            entry = nil
         }
-        resources[channel] = resource
-        for tree in resource?.trees ?? [] {
+        channelMap[channel] = entry
+        for tree in entry?.resource.trees ?? [] {
             if let source = tree.source { upserts.append(.sourceMapping(group: tree.group, source: source)) }
         }
         for subscriber in (subscribers[channel] ?? [:]).keys.sorted() {
@@ -56,7 +61,8 @@ extension ReplicationPointCore {
 
     /// The subscriber's authorizations, one a tree; none unless its generation is the channel's.
     private mutating func items(of key: AuthorizationKey) -> [RouterFeedItem] {
-        guard let entry = subscribers[key.channel]?[key.subscriber], let resource = resources[key.channel] else {
+        guard let entry = subscribers[key.channel]?[key.subscriber], let resource = channelMap[key.channel]?.resource
+        else {
             return []
         }
         guard entry.generation == resource.generation else {

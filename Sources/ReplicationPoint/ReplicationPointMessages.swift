@@ -1,11 +1,22 @@
 import Clockwork
 import ControlProtocol
+import Wire
 
 /// What a replication point is told by its configuration.
 package struct ReplicationPointSettings: Hashable, Sendable {
     package var registration: ReplicationPointRegistration
     package var maximumChannels = 10_000
     package var maximumAuthorizedSubscribers = 200_000
+    package var maximumSessions = 10_000
+    /// Channels one subscriber may watch at once, over all its addresses; sessions with no stream open give way.
+    package var maximumSessionsPerSubscriber = 16
+    package var maximumStreamsPerSession = 8
+    /// How long a session stands of which nothing is open or asked.
+    package var sessionIdleTimeout: Duration = .seconds(60)
+    /// How long a rendition stays wanted after its last stream ended.
+    package var linger: Duration = .seconds(2)
+    /// How long a rendition stays wanted after a playlist or segment of it was asked for.
+    package var playlistHold: Duration = .seconds(20)
 
     package init(registration: ReplicationPointRegistration) {
         self.registration = registration
@@ -23,6 +34,13 @@ package enum ReplicationPointInput: Hashable, Sendable {
     case routerDisconnected
     /// The kernel's table reflects what we published up to here.
     case routerApplied(FeedPosition)
+    /// Answered by `admitted` or `refused`.
+    case viewerAsks(ViewerAsk)
+    /// Answered by `refused` when nothing may be sent.
+    case streamBegan(session: UInt64, rendition: String)
+    case streamEnded(session: UInt64, rendition: String, bytes: UInt64)
+    /// Bytes of a playlist or a segment.
+    case sent(session: UInt64, bytes: UInt64)
     case tick
 }
 
@@ -33,6 +51,11 @@ package enum ReplicationPointAction: Hashable, Sendable {
     case report(ReplicationPointReport)
     /// The feed lost its place: connect again without a position.
     case resynchronize
+    /// Grants are verified with these from now on, and with no other.
+    case grantKeys([GrantKey])
+    case admitted(ViewerSession)
+    case refused(ViewerRefusal)
+    case closeSession(id: UInt64, reason: SessionEnd)
     case event(ReplicationPointEvent)
 }
 
@@ -44,6 +67,9 @@ package enum ReplicationPointEvent: Codable, Hashable, Sendable {
     case channelMapped(channel: ChannelKey, generation: UInt64)
     case channelUnmapped(channel: ChannelKey)
     case feedLost(reason: String)
+    case sessionOpened(subscriber: String, channel: ChannelKey, address: IPAddress)
+    case sessionClosed(subscriber: String, channel: ChannelKey, address: IPAddress, reason: SessionEnd)
+    case viewerRefused(subscriber: String, channel: ChannelKey, address: IPAddress, reason: ViewerRefusal)
 }
 
 /// What a replication point has done since it started.
@@ -56,13 +82,23 @@ package struct ReplicationPointCounters: Hashable, Sendable {
     package internal(set) var expiredOnArrival: UInt64 = 0
     package internal(set) var feedsLost: UInt64 = 0
     package internal(set) var positionsUnknown: UInt64 = 0
+    package internal(set) var sessionsOpened: UInt64 = 0
+    package internal(set) var sessionsClosed: [SessionEnd: UInt64] = [:]
+    package internal(set) var viewersRefused: [ViewerRefusal: UInt64] = [:]
+    package internal(set) var streamsBegun: UInt64 = 0
+    /// By unicast, of whatever was reported.
+    package internal(set) var bytesSent: UInt64 = 0
 
     /// In the order of their names.
     package var all: [NamedCount] {
-        [
+        let named = [
             ("authorizations", authorizations), ("expired-on-arrival", expiredOnArrival), ("expiries", expiries),
             ("feeds-lost", feedsLost), ("outdated-generations", outdatedGenerations),
             ("positions-unknown", positionsUnknown), ("withdrawals", withdrawals),
-        ].map { NamedCount(name: $0.0, count: $0.1) }
+            ("sessions-opened", sessionsOpened), ("streams-begun", streamsBegun), ("unicast-bytes-sent", bytesSent),
+        ]
+        let closed = SessionEnd.allCases.map { ("sessions-closed-\($0.rawValue)", sessionsClosed[$0] ?? 0) }
+        let refused = ViewerRefusal.allCases.map { ("viewers-refused-\($0.rawValue)", viewersRefused[$0] ?? 0) }
+        return (named + closed + refused).map { NamedCount(name: $0.0, count: $0.1) }.sorted { $0.name < $1.name }
     }
 }

@@ -4,90 +4,6 @@ import ReplicationPoint
 import Testing
 import Wire
 
-/// A replication point whose proxy and router the test plays.
-private struct PointStage {
-    var core: ReplicationPointCore
-    var now = Instant.zero
-    var wall = UnixTime(milliseconds: 1_000_000)
-    var proxy = FeedPublisher<ProxyFeedItem>(epoch: "proxy1")
-    var router = FeedFollower<RouterFeedItem>()
-    var actions: [ReplicationPointAction] = []
-    var reported: FeedPosition?
-
-    init(life: String = "life1") throws {
-        let prefix = try #require(IPPrefix("10.3.1.0/24"))
-        core = ReplicationPointCore(
-            settings: ReplicationPointSettings(
-                registration: ReplicationPointRegistration(name: "rp1", prefixes: [prefix])),
-            life: life, now: now, wallNow: wall)
-    }
-
-    mutating func send(_ input: ReplicationPointInput) {
-        let performed = core.handle(input, now: now, wallNow: wall)
-        actions += performed
-        for action in performed {
-            switch action {
-            case .router(let message): #expect(throws: Never.self) { try router.apply(message) }
-            case .report(let report): reported = report.position
-            case .resynchronize, .event: break
-            }
-        }
-    }
-
-    mutating func connect() {
-        send(.routerWantsSnapshot)
-        send(.proxyConnected)
-        send(.proxyFeed(proxy.snapshot))
-    }
-
-    mutating func publish(_ upserts: [ProxyFeedItem], removals: [String] = []) {
-        if let message = proxy.update(upserts: upserts, removals: removals) { send(.proxyFeed(message)) }
-    }
-
-    /// The router's kernel table reflects what it was told.
-    mutating func apply() throws {
-        send(.routerApplied(try #require(router.position)))
-    }
-
-    mutating func wait(_ duration: Duration) {
-        let end = now + duration
-        while let deadline = core.deadline, deadline <= end {
-            wall = wall + (deadline - now)
-            now = deadline
-            send(.tick)
-        }
-        wall = wall + (end - now)
-        now = end
-    }
-
-    /// What the router was told, a line an item.
-    var told: [String] { router.current.map(\.key) }
-
-    var routerMessages: [FeedMessage<RouterFeedItem>] {
-        actions.compactMap { if case .router(let message) = $0 { message } else { nil } }
-    }
-}
-
-private let source = IPAddress.v4(IPv4Address(10, 255, 0, 1))
-
-private func resource(_ channel: ChannelKey, generation: UInt64, groups: [UInt8]) -> MulticastResource {
-    MulticastResource(
-        channel: channel, generation: generation, layout: .groupPerRendition, addressing: .sourceSpecific,
-        renditions: groups.map {
-            RenditionResource(
-                rendition: "r\($0)", source: source, group: .v4(IPv4Address(232, 1, 0, $0)), port: 5_000)
-        })
-}
-
-private func subscriber(
-    _ name: String, _ channel: ChannelKey, generation: UInt64, expires: Int64 = 1_600_000
-) -> ProxyFeedItem {
-    .authorized(
-        AuthorizedSubscriber(
-            subscriber: name, binding: SubscriberBinding(addresses: [.v4(IPv4Address(10, 3, 1, 7))]),
-            channel: channel, generation: generation, expires: UnixTime(milliseconds: expires)))
-}
-
 @Suite struct ReplicationPointCoreTests {
     private let news: ChannelKey
 
@@ -99,7 +15,7 @@ private func subscriber(
         var stage = try PointStage()
         stage.connect()
         stage.publish([
-            .channelMap(resource(news, generation: 4, groups: [1, 2])), subscriber("s1", news, generation: 4),
+            .channelMap(entry(news, generation: 4, groups: [1, 2])), subscriber("s1", news, generation: 4),
         ])
         #expect(
             stage.told == [
@@ -120,9 +36,9 @@ private func subscriber(
         stage.connect()
         stage.publish([subscriber("early", news, generation: 4)])
         #expect(stage.told == [], "there is no map yet")
-        stage.publish([.channelMap(resource(news, generation: 5, groups: [1])), subscriber("s1", news, generation: 5)])
+        stage.publish([.channelMap(entry(news, generation: 5, groups: [1])), subscriber("s1", news, generation: 5)])
         #expect(stage.told == ["authorization/(10.255.0.1,232.1.0.1)/s1", "source-mapping/232.1.0.1"])
-        stage.publish([.channelMap(resource(news, generation: 6, groups: [1]))])
+        stage.publish([.channelMap(entry(news, generation: 6, groups: [1]))])
         #expect(stage.told == ["source-mapping/232.1.0.1"], "the group's last owner's subscribers are worthless")
         #expect(stage.core.counters.outdatedGenerations > 0)
         stage.publish([subscriber("early", news, generation: 6)])
@@ -132,8 +48,8 @@ private func subscriber(
     @Test func `a channel that moves to other groups takes its subscribers along`() throws {
         var stage = try PointStage()
         stage.connect()
-        stage.publish([.channelMap(resource(news, generation: 1, groups: [1])), subscriber("s1", news, generation: 1)])
-        stage.publish([.channelMap(resource(news, generation: 2, groups: [9])), subscriber("s1", news, generation: 2)])
+        stage.publish([.channelMap(entry(news, generation: 1, groups: [1])), subscriber("s1", news, generation: 1)])
+        stage.publish([.channelMap(entry(news, generation: 2, groups: [9])), subscriber("s1", news, generation: 2)])
         #expect(stage.told == ["authorization/(10.255.0.1,232.1.0.9)/s1", "source-mapping/232.1.0.9"])
     }
 
@@ -141,7 +57,7 @@ private func subscriber(
         var stage = try PointStage()
         stage.connect()
         stage.publish([
-            .channelMap(resource(news, generation: 1, groups: [1])), subscriber("s1", news, generation: 1),
+            .channelMap(entry(news, generation: 1, groups: [1])), subscriber("s1", news, generation: 1),
             subscriber("s2", news, generation: 1),
         ])
         stage.publish([], removals: [ProxyFeedItem.authorizedKey(news, subscriber: "s1")])
@@ -160,7 +76,7 @@ private func subscriber(
         try stage.apply()
         #expect(stage.reported == stage.proxy.position)
         let before = stage.reported
-        stage.publish([.channelMap(resource(news, generation: 1, groups: [1]))])
+        stage.publish([.channelMap(entry(news, generation: 1, groups: [1]))])
         stage.publish([subscriber("s1", news, generation: 1)])
         #expect(stage.reported == before)
         try stage.apply()
@@ -180,7 +96,7 @@ private func subscriber(
         stage.send(.routerWantsSnapshot)
         stage.wait(.seconds(3_600))
         #expect(stage.routerMessages == [])
-        _ = stage.proxy.update(upserts: [.channelMap(resource(news, generation: 1, groups: [1]))])
+        _ = stage.proxy.update(upserts: [.channelMap(entry(news, generation: 1, groups: [1]))])
         stage.send(.proxyConnected)
         stage.send(.proxyFeed(stage.proxy.snapshot))
         #expect(stage.told == ["source-mapping/232.1.0.1"])
@@ -193,7 +109,7 @@ private func subscriber(
     @Test func `a router that restarts gets everything again`() throws {
         var stage = try PointStage()
         stage.connect()
-        stage.publish([.channelMap(resource(news, generation: 1, groups: [1]))])
+        stage.publish([.channelMap(entry(news, generation: 1, groups: [1]))])
         try stage.apply()
         stage.router = FeedFollower()
         stage.send(.routerDisconnected)
@@ -209,7 +125,7 @@ private func subscriber(
     @Test func `an authorization ends when it expires, though the proxy is silent`() throws {
         var stage = try PointStage()
         stage.connect()
-        let map = ProxyFeedItem.channelMap(resource(news, generation: 1, groups: [1]))
+        let map = ProxyFeedItem.channelMap(entry(news, generation: 1, groups: [1]))
         stage.publish([map, subscriber("s1", news, generation: 1, expires: 1_010_000)])
         stage.publish([subscriber("s2", news, generation: 1, expires: 1_005_000)])
         stage.publish([subscriber("s2", news, generation: 1, expires: 1_020_000)])
@@ -228,7 +144,7 @@ private func subscriber(
     @Test func `a calendar that is set back does not end an authorization early`() throws {
         var stage = try PointStage()
         stage.connect()
-        let map = ProxyFeedItem.channelMap(resource(news, generation: 1, groups: [1]))
+        let map = ProxyFeedItem.channelMap(entry(news, generation: 1, groups: [1]))
         stage.publish([map, subscriber("s1", news, generation: 1, expires: 1_010_000)])
         stage.wall = UnixTime(milliseconds: 995_000)
         stage.wait(.seconds(14))
@@ -240,7 +156,7 @@ private func subscriber(
     @Test func `a lost place asks for a snapshot and keeps what the router has`() throws {
         var stage = try PointStage()
         stage.connect()
-        stage.publish([.channelMap(resource(news, generation: 1, groups: [1])), subscriber("s1", news, generation: 1)])
+        stage.publish([.channelMap(entry(news, generation: 1, groups: [1])), subscriber("s1", news, generation: 1)])
         _ = stage.proxy.update(upserts: [subscriber("missed", news, generation: 1)])
         stage.publish([subscriber("s2", news, generation: 1)])
         #expect(stage.actions.contains(.resynchronize))
@@ -267,11 +183,24 @@ private func subscriber(
             stage.core.explain(subscriber: "s1", channel: news).steps.first { $0.state != .ok }?.reason
         }
         #expect(reason() == "not-mapped")
-        stage.publish([.channelMap(resource(news, generation: 2, groups: [1]))])
+        stage.publish([.channelMap(entry(news, generation: 2, groups: [1]))])
         #expect(reason() == "not-authorized")
         stage.publish([subscriber("s1", news, generation: 1)])
         #expect(reason() == "outdated-generation")
         stage.publish([subscriber("s1", news, generation: 2)])
         #expect(reason() == nil)
+    }
+
+    @Test func `the proxy's grant keys are passed on whenever they change, and only then`() throws {
+        var stage = try PointStage()
+        stage.connect()
+        let first = GrantKey(keyIdentifier: "k1", publicKey: "one")
+        let second = GrantKey(keyIdentifier: "k2", publicKey: "two")
+        stage.publish([.grantKey(first)])
+        stage.publish([.channelMap(entry(news, generation: 1, groups: [1]))])
+        stage.publish([.grantKey(second)])
+        stage.publish([], removals: [ProxyFeedItem.grantKey(first).key])
+        let told = stage.actions.compactMap { if case .grantKeys(let keys) = $0 { keys } else { nil } }
+        #expect(told == [[first], [first, second], [second]])
     }
 }

@@ -20,16 +20,34 @@ package struct AuthorizedSubscriber: Codable, Hashable, Sendable {
     }
 }
 
-/// What a proxy feeds one replication point: the channel map, and the authorized subscribers in its prefixes.
+/// Channel ⇄ multicast resource, with what a master playlist says of the channel's renditions.
+package struct ChannelMapEntry: Codable, Hashable, Sendable {
+    package var resource: MulticastResource
+    package var description: MediaDescription
+
+    package init(resource: MulticastResource, description: MediaDescription) {
+        self.resource = resource
+        self.description = description
+    }
+}
+
+/// What a proxy feeds one replication point: the channel map, the authorized subscribers in its prefixes, and the keys its
+/// grants are verified with.
 package enum ProxyFeedItem: FeedItem {
-    case channelMap(MulticastResource)
+    case channelMap(ChannelMapEntry)
     case authorized(AuthorizedSubscriber)
+    case grantKey(GrantKey)
 
     package var key: String {
         switch self {
-        case .channelMap(let resource): Self.channelMapKey(resource.channel)
+        case .channelMap(let entry): Self.channelMapKey(entry.resource.channel)
         case .authorized(let entry): Self.authorizedKey(entry.channel, subscriber: entry.subscriber)
+        case .grantKey(let key): "grant-key/\(key.keyIdentifier)"
         }
+    }
+
+    package var isGrantKey: Bool {
+        if case .grantKey = self { true } else { false }
     }
 
     package static func channelMapKey(_ channel: ChannelKey) -> String { "channel-map/\(channel)" }

@@ -34,3 +34,16 @@ package enum GrantRefusal: String, Error, Codable, Hashable, Sendable, CaseItera
     case unknownKey = "grant-unknown-key"
     case badSignature = "grant-bad-signature"
 }
+
+/// A key that grants are verified with.
+package struct GrantKey: Codable, Hashable, Sendable {
+    /// What a grant's header calls it.
+    package var keyIdentifier: String
+    /// PEM text of an Ed25519 key.
+    package var publicKey: String
+
+    package init(keyIdentifier: String, publicKey: String) {
+        self.keyIdentifier = keyIdentifier
+        self.publicKey = publicKey
+    }
+}

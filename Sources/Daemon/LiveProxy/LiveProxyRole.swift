@@ -1,6 +1,7 @@
 import Channels
 import ControlProtocol
 import ControlSocket
+import Credentials
 import HTTPEdge
 import LinuxIO
 import LiveProxy
@@ -27,8 +28,11 @@ package final class LiveProxyRole: RoleService {
         servers = try Self.servers(section, node: whole.node, credentials: credentials)
         let file = StateFile(path: "\(section.state)/state.json")
         let state = try Self.state(in: file, logger: logger)
+        let signer = try GrantSigner(file: "\(section.state)/grant-key.pem")
+        var settings = LiveProxySettings(section)
+        settings.grantKey = signer.key
         let core = LiveProxyCore(
-            settings: LiveProxySettings(section), state: state, life: LifeName.make(), now: MonotonicClock.now())
+            settings: settings, state: state, life: LifeName.make(), now: MonotonicClock.now())
         ingest = try IngestManager(section, logger: logger)
         let driver = LiveProxyDriver(
             node: whole.node, core: core, servers: servers, ingest: ingest, file: file, logger: logger)

@@ -1,6 +1,7 @@
 import Clockwork
 import ControlProtocol
 import ControlSocket
+import Credentials
 import HTTPEdge
 import JSONCoding
 import LinuxIO
@@ -15,10 +16,13 @@ actor ReplicationPointDriver: RoleConsole {
     nonisolated let element = Element.replicationPoint
     private var core: ReplicationPointCore
     private let proxy: ProxyClient
+    private let grants = GrantVerifier()
     private let logger: Logger
     private var router: RouterLink?
     private var control: RoleControlService?
     private var timer = CoreTimer()
+    /// Moves media; nil where this point serves no unicast.
+    private var delivery: (any ViewerDelivery)?
 
     init(core: ReplicationPointCore, proxy: ProxyClient, logger: Logger) {
         node = core.settings.registration.name
@@ -30,6 +34,11 @@ actor ReplicationPointDriver: RoleConsole {
     func attach(router: RouterLink, control: RoleControlService) {
         self.router = router
         self.control = control
+    }
+
+    /// Whoever moves the media is told which sessions end.
+    func attach(delivery: any ViewerDelivery) {
+        self.delivery = delivery
     }
 
     func detach() {
@@ -92,6 +101,13 @@ actor ReplicationPointDriver: RoleConsole {
         case .report(let report): proxy.report(report)
         case .resynchronize:
             logger.warning("lost the place in the feed, starting over", metadata: ["reason": "feed-lost"])
+        case .grantKeys(let keys):
+            grants.replaceKeys(keys)
+            logger.info(
+                "the proxy's grant keys", metadata: ["keys": "\(keys.map(\.keyIdentifier).joined(separator: " "))"])
+        // Answers to whoever asked, which is who reads the actions.
+        case .admitted, .refused: break
+        case .closeSession(let id, let reason): delivery?.close(session: id, reason: reason)
         case .event(let event):
             logger.debug("\(event)")
             if let json = try? JSONText.encode(event) { control?.publish(topic: "events", json: json) }
@@ -100,14 +116,27 @@ actor ReplicationPointDriver: RoleConsole {
 
     // MARK: - Console
 
-    func document(_ topic: RoleTopic) throws -> String {
+    func document(_ topic: RoleTopic) async throws -> String {
         switch topic {
-        case .channels: try JSONText.encode(core.channelsDocument)
-        case .subscribers: try JSONText.encode(core.subscribersDocument)
-        case .sessions: try JSONText.encode(core.sessionsDocument)
-        case .feeds: try JSONText.encode(core.feedsDocument)
-        case .counters: try JSONText.encode(core.countersDocument)
+        case .channels: return try JSONText.encode(core.channelsDocument)
+        case .subscribers: return try JSONText.encode(core.subscribersDocument)
+        case .sessions:
+            let progress = await delivery?.progress() ?? []
+            return try JSONText.encode(core.sessionsDocument(progress))
+        case .feeds: return try JSONText.encode(core.feedsDocument)
+        case .counters: return try JSONText.encode(countersDocument)
         }
+    }
+
+    private var countersDocument: RoleCountersDocument {
+        var document = core.countersDocument
+        let refusals = grants.refusalCounts
+        document.counters += GrantRefusal.allCases.map {
+            NamedCount(name: "\($0.rawValue)-refused", count: refusals[$0] ?? 0)
+        }
+        document.counters.append(NamedCount(name: "grant-keys-unusable", count: grants.unusableKeys))
+        document.counters.sort { $0.name < $1.name }
+        return document
     }
 
     func explanation(subscriber: String, channel: ChannelKey) -> RoleExplanation {

@@ -63,7 +63,7 @@ extension LiveProxyCore {
     /// Looks at every subscriber again, because other points serve them now.
     private mutating func repartition() -> [(point: String, message: FeedMessage<ProxyFeedItem>)] {
         registrations = points.keys.sorted().compactMap { points[$0]?.registration }
-        let map = allocator.current.map { ProxyFeedItem.channelMap($0) }
+        let map = grantKeys + allocator.current.compactMap { mapEntry(of: $0.channel) }
         var items: [String: [ProxyFeedItem]] = [:]
         for served in joins.keys.sorted() {
             for join in (joins[served] ?? [:]).values {
@@ -97,8 +97,8 @@ extension LiveProxyCore {
         for name in points.keys { deltas[name] = Delta() }
         for channel in changes.channels.sorted() {
             for name in points.keys {
-                if let resource = allocator[channel] {
-                    deltas[name]?.upserts.append(.channelMap(resource))
+                if let entry = mapEntry(of: channel) {
+                    deltas[name]?.upserts.append(entry)
                 } else {
                     deltas[name]?.removals.append(ProxyFeedItem.channelMapKey(channel))
                 }
@@ -129,6 +129,13 @@ extension LiveProxyCore {
                 deltas[name]?.removals.append(ProxyFeedItem.authorizedKey(served.channel, subscriber: subscriber))
             }
         }
+    }
+
+    private var grantKeys: [ProxyFeedItem] { settings.grantKey.map { [.grantKey($0)] } ?? [] }
+
+    private func mapEntry(of channel: ChannelKey) -> ProxyFeedItem? {
+        guard let resource = allocator[channel], let description = channels[channel]?.description else { return nil }
+        return .channelMap(ChannelMapEntry(resource: resource, description: description))
     }
 
     /// The join as replication points get it; nil unless the allocation it belongs to stands.

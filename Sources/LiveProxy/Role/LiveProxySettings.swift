@@ -14,6 +14,8 @@ package struct LiveProxySettings: Hashable, Sendable {
     package var channelPools: [ChannelKey: String]
     /// For channels whose server sends none.
     package var storedDescriptions: [ChannelKey: MediaDescription]
+    /// What replication points verify this proxy's grants with; nil where it signs none.
+    package var grantKey: GrantKey?
     package var idleTimeout: Duration = .seconds(60)
     package var linger: Duration = .seconds(5)
     package var quarantine: Duration = .seconds(60)

@@ -135,8 +135,8 @@ struct ProxyStage {
 
     func mapped(at point: String) -> [ChannelKey] {
         (points[point]?.current ?? []).compactMap { item in
-            guard case .channelMap(let resource) = item else { return nil }
-            return resource.channel
+            guard case .channelMap(let entry) = item else { return nil }
+            return entry.resource.channel
         }
     }
 

@@ -166,3 +166,27 @@ import Wire
         #expect(stage.authorized(at: "rp1").count == 2)
     }
 }
+
+extension ReplicationPointFeedTests {
+    @Test func `each point gets the media description with the map, and the key that grants are verified with`() throws
+    {
+        let grantKey = GrantKey(keyIdentifier: "k1", publicKey: "pem")
+        var stage = try ProxyStage { $0.grantKey = grantKey }
+        let news = try key("acme/news")
+        try stage.connect()
+        try stage.follow(as: "rp1", prefixes: ["10.3.0.0/16"])
+        #expect(stage.points["rp1"]?.current == [.grantKey(grantKey)])
+        stage.publish([allocation(news)])
+        func described() -> MediaDescription? {
+            for case .channelMap(let entry) in stage.points["rp1"]?.current ?? [] { return entry.description }
+            return nil
+        }
+        #expect(described() == description(news))
+        var renamed = description(news)
+        renamed.title = "More news"
+        stage.publish([allocation(news, description: renamed)])
+        #expect(described()?.title == "More news")
+        try stage.follow(as: "rp2", prefixes: ["10.4.0.0/16"])
+        #expect(stage.points["rp2"]?.current == stage.points["rp1"]?.current)
+    }
+}

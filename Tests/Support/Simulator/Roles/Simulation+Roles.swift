@@ -270,6 +270,7 @@ extension Simulation {
             case .report(let report):
                 sendToProxy(.replicationPointReported(point: "point\(place + 1)", report: report), from: place)
             case .resynchronize: closePointLink(place)
+            case .grantKeys, .admitted, .refused, .closeSession: break
             case .event(let event): trace { "point\(place + 1)'s role \(event)" }
             }
         }
