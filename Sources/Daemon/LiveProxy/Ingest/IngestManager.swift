@@ -44,6 +44,20 @@ final class IngestManager: Sendable {
         exit = MediaExit(configuration: configuration.source)
         journal = Self.journal(beside: configuration.controlSocket, logger: logger)
         sender = try exit.makeSender(journal: journal)
+        tell(sender.scheduling)
+    }
+
+    /// An ordinary thread sends as well, only not as punctually on a busy host.
+    private func tell(_ scheduling: MediaSender.Scheduling) {
+        switch scheduling {
+        case .ordinary: break
+        case .realTime(let priority):
+            logger.info("media are sent by a real-time thread", metadata: ["priority": "\(priority)"])
+        case .refused(let error):
+            logger.notice(
+                "media are sent by an ordinary thread; LimitRTPRIO=10 in the unit would make it real-time",
+                metadata: ["reason": "no-real-time", "error": "\(error)"])
+        }
     }
 
     /// Beside the control socket, in a file system in memory: timestamps run on a clock that ends with the boot.
