@@ -24,6 +24,8 @@ package enum FetchError: Error, Hashable, Sendable, CustomStringConvertible {
     case refused(RedirectPolicy.Refusal)
     case status(Int)
     case tooLarge(limit: Int)
+    /// The body ended before its length, or without its end.
+    case truncated
     case timedOut
     case unreachable(String)
     case cancelled
@@ -34,6 +36,7 @@ package enum FetchError: Error, Hashable, Sendable, CustomStringConvertible {
         case .refused(let refusal): "not fetched from there: \(refusal)"
         case .status(let code): "HTTP status \(code)"
         case .tooLarge(let limit): "more than \(limit) bytes"
+        case .truncated: "cut short"
         case .timedOut: "not complete in time"
         case .unreachable(let reason): reason
         case .cancelled: "cancelled"
@@ -90,18 +93,36 @@ package final class SegmentFetcher: Sendable {
         do {
             let head = try await withDeadline(limits.deadline) {
                 let (response, head) = try await self.open(location, limits: limits, range: range)
-                var count = 0
-                for try await bytes in response.body {
-                    count += bytes.readableBytes
-                    guard count <= limits.maximumBytes else { throw FetchError.tooLarge(limit: limits.maximumBytes) }
-                    try await receive(bytes)
-                }
+                try await Self.read(response.body, of: head, limits: limits, receive: receive)
                 return head
             }
             guard let head else { throw FetchError.timedOut }
             return head
         } catch {
             throw FetchError(error)
+        }
+    }
+
+    private static func read(
+        _ body: HTTPClientResponse.Body, of head: FetchedHead, limits: FetchLimits,
+        receive: @Sendable (ByteBuffer) async throws -> Void
+    ) async throws {
+        var (count, parts) = (0, body.makeAsyncIterator())
+        while let bytes = try await next(of: &parts) {
+            count += bytes.readableBytes
+            guard count <= limits.maximumBytes else { throw FetchError.tooLarge(limit: limits.maximumBytes) }
+            try await receive(bytes)
+        }
+        if let length = head.contentLength, count < length { throw FetchError.truncated }
+    }
+
+    /// A connection that breaks within a body has cut it short.
+    private static func next(of parts: inout HTTPClientResponse.Body.AsyncIterator) async throws -> ByteBuffer? {
+        do {
+            return try await parts.next()
+        } catch {
+            guard case .unreachable = FetchError(error) else { throw error }
+            throw FetchError.truncated
         }
     }
 

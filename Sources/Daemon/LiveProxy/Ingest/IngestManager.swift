@@ -4,6 +4,7 @@ import HLS
 import LinuxIO
 import LiveProxy
 import Logging
+import MPEGTS
 import MRPConfiguration
 import MediaIO
 import Synchronization
@@ -175,6 +176,15 @@ final class IngestManager: Sendable {
             ("media-packets-dropped", report.transmission.droppedPackets), ("media-trains", report.pacer.trains),
             ("media-stalls", report.pacer.stalls), ("media-delays", report.pacer.delays),
             ("media-padding-packets", report.pacer.paddingPackets),
+            ("media-clock-discontinuities", report.conditioner.clockDiscontinuities),
+            ("media-silences", report.conditioner.silences),
+            ("media-segments-without-clock", report.conditioner.segmentsWithoutClock),
+            ("media-source-continuity-errors", report.conditioner.sourceContinuityErrors),
+            ("media-source-transport-errors", report.conditioner.transportErrors),
+            ("media-source-partial-packets", report.conditioner.faults.partialPackets),
+            ("media-source-sync-losses", report.conditioner.faults.syncLosses),
+            ("media-source-skipped-bytes", report.conditioner.faults.skippedBytes),
+            ("media-source-bad-sections", report.conditioner.faults.badSections),
         ]
     }
 

@@ -37,8 +37,9 @@ struct MediaFetching: Sendable {
         let range = try request.byteRange.map { range throws(FetchFailure) in try Self.range(range) }
         let limits = FetchLimits(maximumBytes: request.maximumBytes, deadline: segmentDeadline)
         let (head, bytes) = try await fetch(request.location, limits: limits, range: range)
-        if head.status == 200, let announced = head.contentLength, announced != bytes.count { throw .truncated }
-        return Self.part(range, of: bytes, isWhole: head.status == 200)
+        let part = Self.part(range, of: bytes, isWhole: head.status == 200)
+        guard range == nil || part.count == range?.count else { throw .truncated }
+        return part
     }
 
     private func fetch(
@@ -75,6 +76,7 @@ extension FetchFailure {
             switch error {
             case .status(let code): .status(code)
             case .tooLarge: .tooLarge
+            case .truncated: .truncated
             case .timedOut: .timedOut
             case .refused(let refusal): .redirectRefused(refusal)
             case .badURL, .unreachable, .cancelled: .connectionFailed
