@@ -3,7 +3,7 @@ enum BenchRegistry {
     static var all: [any Bench.Type] {
         [
             MembershipReportsBench.self, ForwardingCacheBench.self, ProxyForwardingBench.self,
-            ProxyRenditionsBench.self,
+            ProxyRenditionsBench.self, ProxyPacingBench.self,
         ]
     }
 }

@@ -21,6 +21,7 @@ struct PacedRenditions {
         /// Trains that left over a millisecond late, of all.
         var lateTrains: UInt64
         var trains: UInt64
+        var scheduling: MediaSender.Scheduling
     }
 
     private static let segments = 4
@@ -38,8 +39,12 @@ struct PacedRenditions {
         media = (0..<Self.segments).map { _ in source.segment(references: 25) }
     }
 
-    func run(in testbed: ProxyTestbed, for duration: Duration, meter: ProcessorMeter) throws -> Outcome {
-        let sender = try MediaSender()
+    func run(
+        in testbed: ProxyTestbed, for duration: Duration, meter: ProcessorMeter, isRealTime: Bool = true
+    ) throws -> Outcome {
+        var configuration = MediaSender.Configuration()
+        if !isRealTime { configuration.realTimePriority = nil }
+        let sender = try MediaSender(configuration: configuration)
         defer { sender.stop() }
         var generator = SeededGenerator(seed: 1)
         let ids = try (0..<count).map { index in
@@ -69,7 +74,8 @@ struct PacedRenditions {
             process: used.process / seconds, busy: used.busy / seconds,
             gigabits: Double(after.bytes - before.bytes) * 8 / 1e9, packets: after.packets - before.packets,
             packetsPerTrain: Double(after.packets - before.packets) / Double(max(after.trains - before.trains, 1)),
-            lateTrains: after.late - before.late, trains: after.trains - before.trains)
+            lateTrains: after.late - before.late, trains: after.trains - before.trains,
+            scheduling: sender.scheduling)
     }
 
     private func feed(_ ids: [MediaStreamID], second: inout Int, to sender: MediaSender) throws {
