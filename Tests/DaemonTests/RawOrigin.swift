@@ -12,10 +12,10 @@ final class RawOrigin: Sendable {
         var cutAfter: Int?
 
         static func redirect(to location: String) -> Answer {
-            Answer(status: "302 Found", headers: ["Location: \(location)"])
+            Answer(status: "302 Found", headers: ["Location: \(location)"], body: Array("see \(location)".utf8))
         }
 
-        static let notFound = Answer(status: "404 Not Found")
+        static let notFound = Answer(status: "404 Not Found", body: [UInt8](repeating: 0x20, count: 9_000))
     }
 
     struct Counts {

@@ -152,12 +152,19 @@ package final class SegmentFetcher: Sendable {
             case 200, 206:
                 return (response, try head(of: response, from: target, limits: limits))
             case 301, 302, 303, 307, 308:
+                await Self.drain(response)
                 target = try next(after: response, from: target, followed: followed)
                 followed += 1
             default:
+                await Self.drain(response)
                 throw FetchError.status(Int(response.status.code))
             }
         }
+    }
+
+    /// Reads what nobody wants, as far as it is short: a connection with an unread answer is closed, not used again.
+    private static func drain(_ response: HTTPClientResponse) async {
+        _ = try? await response.body.collect(upTo: 64 << 10)
     }
 
     private func next(
