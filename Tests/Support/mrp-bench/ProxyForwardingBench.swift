@@ -37,7 +37,8 @@ enum ProxyForwardingBench: Bench {
     /// Processor seconds a Gbit.
     private struct Cost {
         var process: Double
-        var busy: Double
+        /// Nil where others used too much of the CPU to tell.
+        var busy: Double?
     }
 
     static func run(_ environment: BenchEnvironment) throws -> [BenchLine] {
@@ -60,21 +61,23 @@ enum ProxyForwardingBench: Bench {
             ours.append(
                 Cost(
                     process: outcome.process * seconds / outcome.gigabits,
-                    busy: max(outcome.process, outcome.busy - idle) * seconds / outcome.gigabits))
+                    busy: idle.map { max(outcome.process, outcome.busy - $0) * seconds / outcome.gigabits }))
             trains.append(outcome.packetsPerTrain)
         }
         FileHandle.standardError.write(
             Data("  \(setting.label): \(String(format: "%.1f", trains.median)) packets a train\n".utf8))
-        func line(_ what: String, _ part: (Cost) -> Double) -> BenchLine {
-            BenchLine(
-                name: "\(name) \(setting.label), \(what)", unit: "s/Gbit", ours: ours.map(part).median,
-                otherName: "sendto", other: loop.map(part).median, bar: setting.bar)
+        func line(_ what: String, _ part: (Cost) -> Double?) -> BenchLine? {
+            let (mine, others) = (ours.compactMap(part), loop.compactMap(part))
+            guard !mine.isEmpty else { return nil }
+            return BenchLine(
+                name: "\(name) \(setting.label), \(what)", unit: "s/Gbit", ours: mine.median, otherName: "sendto",
+                other: others.median, bar: setting.bar)
         }
-        return [line("process", \.process), line("whole CPU", \.busy)]
+        return [line("process", \.process), line("whole CPU", \.busy)].compactMap(\.self)
     }
 
     private static func measureLoop(
-        _ setting: Setting, _ testbed: ProxyTestbed, _ meter: ProcessorMeter, idle: Double,
+        _ setting: Setting, _ testbed: ProxyTestbed, _ meter: ProcessorMeter, idle: Double?,
         _ environment: BenchEnvironment
     ) throws -> Cost {
         let seconds = Double(stretch.nanoseconds) / 1e9
@@ -94,26 +97,27 @@ enum ProxyForwardingBench: Bench {
             throw BenchFailure("only \(copies) of \(bytes * Double(portCount)) bytes were forwarded")
         }
         let gigabits = bytes * 8 / 1e9
-        return Cost(process: numbers[1] / gigabits, busy: max(numbers[1], used.busy - idle * seconds) / gigabits)
+        return Cost(
+            process: numbers[1] / gigabits,
+            busy: idle.map { max(numbers[1], used.busy - $0 * seconds) / gigabits })
     }
 }
 
 /// How busy the CPU is with what is not ours.
 enum QuietMoment {
-    /// The more of the CPU others use, the less is what remains of ours in the difference.
+    /// The more of the CPU others use, the less the difference says.
     private static let limit = 0.2
     private static let attempts = 4
 
-    /// Cores; waits a while for a moment that is quiet enough, and then takes what there is: our own process's time is
-    /// exact all the same, and is the least the whole can be.
-    static func measure(_ meter: ProcessorMeter) throws -> Double {
-        var last = 0.0
+    /// Cores; nil, after a while, when no moment was quiet enough.
+    static func measure(_ meter: ProcessorMeter) throws -> Double? {
         for _ in 0..<attempts {
             let before = try meter.read()
             usleep(500_000)
-            last = (try meter.read() - before).busy / 0.5
-            if last <= limit { break }
+            let busy = (try meter.read() - before).busy / 0.5
+            if busy <= limit { return busy }
         }
-        return min(last, 1)
+        FileHandle.standardError.write(Data("  others use this CPU: the process alone is measured\n".utf8))
+        return nil
     }
 }
