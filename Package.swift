@@ -135,7 +135,8 @@ let testSupport: [Target] = [
         name: "mrp-bench",
         dependencies: [
             "RouterDaemon", "MulticastRouting", "GroupMembership", "PIM", "KernelMulticast", "Netlink", "MediaIO",
-            "LiveProxy", "RTP", "MPEGTS", "LinuxIO", "CSystemShims", "Wire", "Clockwork", .argumentParser,
+            "MediaFixtures", "LiveProxy", "RTP", "MPEGTS", "LinuxIO", "CSystemShims", "Wire", "Clockwork",
+            .argumentParser,
         ], path: "Tests/Support/mrp-bench", exclude: ["baseline"]),
 ]
 
@@ -211,7 +212,8 @@ let edgeTests: [Target] = [
         "HTTPEdge", "HTTPEdge", "Credentials", "JSONCoding", "ControlProtocol", "Wire", "Clockwork", .hummingbird,
         .httpTypes, .asyncHTTPClient, .nio, .logging),
     tests(
-        "Daemon", "Daemon", "HTTPEdge", "Credentials", "CatalogueStore", "MRPConfiguration", "ConfigurationFile",
+        "Daemon", "MediaFixtures", "Daemon", "HTTPEdge", "Credentials", "CatalogueStore", "MRPConfiguration",
+        "ConfigurationFile",
         "ControlSocket", "JSONCoding", "LinuxIO", "ControlProtocol", "Wire", "Clockwork", .hummingbird, .logging, .yams),
     tests("Namespace", "Lab", "ControlProtocol", "LinuxIO", "Wire", "Clockwork"),
 ]

@@ -91,7 +91,7 @@ extension HLSFetchPlan {
             restart(with: list, &actions)
         } else {
             playlist = list
-            noteDeparted(&actions)
+            noteDeparted(from: last, &actions)
         }
         noteNews(now, &actions)
         return true
@@ -150,7 +150,7 @@ extension HLSFetchPlan {
 
     /// Segments that left the list before they were asked for are lost (RFC 8216 §6.2.2 keeps them fetchable for a
     /// while, but by then the output has passed them).
-    private mutating func noteDeparted(_ actions: inout [Action]) {
+    private mutating func noteDeparted(from last: MediaPlaylist, _ actions: inout [Action]) {
         guard let playlist, let next = nextSequence else { return }
         markDeparted(before: playlist.mediaSequence)
         guard next < playlist.mediaSequence else { return }
@@ -158,6 +158,10 @@ extension HLSFetchPlan {
         counters.segmentsMissed &+= UInt64(count)
         actions.append(.report(.segmentsMissed(count: count)))
         upcomingLoss += playlist.targetDuration * Int(min(count, 10_000))
+        // A discontinuity among them shows in the numbers alone.
+        if playlist.discontinuities(before: playlist.mediaSequence) > last.discontinuities(before: next) {
+            upcomingDiscontinuity = true
+        }
         nextSequence = playlist.mediaSequence
     }
 }

@@ -99,6 +99,13 @@ package struct MediaPlaylist: Hashable, Sendable {
     /// The sequence number after the last segment.
     package var endSequence: Int64 { mediaSequence + Int64(segments.count) }
 
+    /// Discontinuities since the stream began, as far as the list knows, up to the segment before `sequence`
+    /// (RFC 8216 §4.3.3.3).
+    func discontinuities(before sequence: Int64) -> Int64 {
+        let listed = segments.prefix(Int(clamping: max(sequence - mediaSequence, 0))).count(where: \.isDiscontinuous)
+        return discontinuitySequence &+ Int64(listed)
+    }
+
     package var duration: Duration { segments.reduce(.zero) { $0 + $1.duration } }
 }
 

@@ -43,6 +43,14 @@ package struct SystemThread: ~Copyable {
 
     deinit { pthread_detach(handle) }
 
+    /// Lets the thread run before every ordinary one whenever it has something to do (SCHED_RR). Needs RLIMIT_RTPRIO of at
+    /// least `priority`, 1...99, or CAP_SYS_NICE; EPERM otherwise, and nothing has changed.
+    package borrowing func setRealTimePriority(_ priority: Int) throws(SystemError) {
+        var parameters = sched_param(sched_priority: CInt(clamping: priority))
+        let refused = pthread_setschedparam(handle, SCHED_RR, &parameters)
+        guard refused == 0 else { throw SystemError(call: "pthread_setschedparam", errno: refused) }
+    }
+
     /// How late the kernel may wake this thread in exchange for fewer wake-ups; the default is 50 µs.
     package static func setTimerSlack(_ slack: Duration) throws(SystemError) {
         let nanoseconds = UInt64(clamping: slack.nanoseconds)

@@ -18,8 +18,20 @@ package final class MediaSender: Sendable {
         package var usesSegmentationOffload = true
         /// Media of one rendition waiting to be sent.
         package var maximumQueuedBytes = 64 << 20
+        /// Of the sending thread (SCHED_RR, 1...99), where the process may have it: on a busy host trains of an ordinary
+        /// thread leave milliseconds late. It sleeps between trains and yields nothing of its own accord, so it should stay
+        /// below the kernel's own threads, which have 50. Nil leaves it an ordinary thread.
+        package var realTimePriority: Int? = 10
 
         package init() {}
+    }
+
+    /// How the kernel schedules the sending thread.
+    package enum Scheduling: Hashable, Sendable {
+        case realTime(priority: Int)
+        case ordinary
+        /// It should be real-time and may not.
+        case refused(SystemError)
     }
 
     /// Segments waiting for the sending thread, all renditions together.
@@ -35,6 +47,7 @@ package final class MediaSender: Sendable {
     }
 
     package let configuration: Configuration
+    package let scheduling: Scheduling
     private let registry = Mutex(Registry())
     private let mailbox: Mailbox<SenderCommand>
     /// Counted by segments, so that they cannot crowd orders out.
@@ -63,12 +76,23 @@ package final class MediaSender: Sendable {
             loop.setDeadline(timer, sending.wakeUp)
         }
         let handover = Handover(loop: loop)
-        thread = Mutex(
-            try SystemThread(name: "media-sender") {
-                // Clock references leave as exactly as the machine can; others are gathered by `slack`.
-                try? SystemThread.setTimerSlack(.microseconds(10))
-                try? handover.loop.run()
-            })
+        let started = try SystemThread(name: "media-sender") {
+            // Clock references leave as exactly as the machine can; others are gathered by `slack`.
+            try? SystemThread.setTimerSlack(.microseconds(10))
+            try? handover.loop.run()
+        }
+        scheduling = Self.schedule(started, configuration.realTimePriority)
+        thread = Mutex(started)
+    }
+
+    private static func schedule(_ thread: borrowing SystemThread, _ priority: Int?) -> Scheduling {
+        guard let priority else { return .ordinary }
+        do throws(SystemError) {
+            try thread.setRealTimePriority(priority)
+            return .realTime(priority: priority)
+        } catch {
+            return .refused(error)
+        }
     }
 
     deinit { remote.stop() }

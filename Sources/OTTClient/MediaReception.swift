@@ -8,13 +8,17 @@ import RTP
 ///     reception.tick(now: now) { … }                     // when `deadline` has come
 ///     let report = reception.report(now: now)            // at any time
 ///
-/// `deliver` is handed whole transport packets in order; the spans are valid during the call only.
+/// `deliver` is handed whole transport packets in order, from the first place where a decoder can begin, the tables before
+/// it; the spans are valid during the call only.
 package struct MediaReception: Sendable {
     package struct Configuration: Hashable, Sendable {
         /// How long a missing packet is waited for.
         package var holdTime = Duration.milliseconds(100)
         /// How many packets may wait behind a missing one.
         package var reorderWindow = 512
+        /// How long the stream is held back until a decoder can begin with it; zero passes everything on. Packagers put
+        /// such a place at the start of every segment, and few segments are longer.
+        package var longestStartWait = Duration.seconds(10)
 
         package init() {}
     }
@@ -22,7 +26,7 @@ package struct MediaReception: Sendable {
     package let started: Instant
     private(set) var statistics = ReceiverStatistics()
     private(set) var reordering: ReorderBuffer
-    private(set) var delivered = DeliveredStream()
+    private(set) var delivered: DeliveredStream
     private(set) var refusals = DatagramRefusals()
     private(set) var datagrams: UInt64 = 0
     private(set) var bytes: UInt64 = 0
@@ -32,6 +36,7 @@ package struct MediaReception: Sendable {
     /// `now` is the moment the group was joined: the first packet's delay counts from there.
     package init(configuration: Configuration = Configuration(), now: Instant) {
         started = now
+        delivered = DeliveredStream(longestStartWait: configuration.longestStartWait)
         reordering = ReorderBuffer(
             capacity: configuration.reorderWindow, slotSize: TransportPayload.size, holdTime: configuration.holdTime)
     }
@@ -62,18 +67,13 @@ package struct MediaReception: Sendable {
     /// Gives up what has been waited for long enough.
     package mutating func tick(now: Instant, deliver: (RawSpan) -> Void) {
         guard let deadline, deadline <= now else { return }
-        reordering.release(now: now) { packets in
-            delivered.note(packets)
-            deliver(packets)
-        }
+        reordering.release(now: now) { delivered.pass($0, now: now, deliver: deliver) }
     }
 
     /// Delivers what still waits; the session is over.
     package mutating func finish(deliver: (RawSpan) -> Void) {
-        reordering.flush { packets in
-            delivered.note(packets)
-            deliver(packets)
-        }
+        let now = lastPacket ?? started
+        reordering.flush { delivered.pass($0, now: now, deliver: deliver) }
     }
 
     private mutating func take(
@@ -89,10 +89,7 @@ package struct MediaReception: Sendable {
         }
         if firstPacket == nil { firstPacket = now }
         lastPacket = now
-        reordering.insert(payload, sequence: sequence, now: now) { packets in
-            delivered.note(packets)
-            deliver(packets)
-        }
+        reordering.insert(payload, sequence: sequence, now: now) { delivered.pass($0, now: now, deliver: deliver) }
     }
 }
 
@@ -100,10 +97,18 @@ package struct MediaReception: Sendable {
 struct DeliveredStream: Sendable {
     private(set) var checker = ContinuityChecker()
     private(set) var bytes: UInt64 = 0
+    private(set) var start: StreamStart
 
-    mutating func note(_ packets: RawSpan) {
-        checker.check(packets)
-        bytes &+= UInt64(packets.byteCount)
+    init(longestStartWait: Duration) {
+        start = StreamStart(longestWait: longestStartWait)
+    }
+
+    mutating func pass(_ packets: RawSpan, now: Instant, deliver: (RawSpan) -> Void) {
+        start.pass(packets, now: now) { passed in
+            checker.check(passed)
+            bytes &+= UInt64(passed.byteCount)
+            deliver(passed)
+        }
     }
 }
 

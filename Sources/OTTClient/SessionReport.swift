@@ -31,6 +31,10 @@ package struct SessionReport: Hashable, Sendable, Codable {
     package var bytes: UInt64
     /// Of the transport stream, as passed on.
     package var deliveredBytes: UInt64
+    /// Transport packets before the first at which a decoder can begin; they were not passed on.
+    package var skippedPackets: UInt64
+    /// No such packet came in time, and the stream was passed on all the same.
+    package var startedAnywhere: Bool
     package var continuityErrors: UInt64
     package var announcedDiscontinuities: UInt64
     package var syncLosses: UInt64
@@ -50,7 +54,8 @@ extension MediaReception {
             reordered: counters.reordered, duplicates: counters.duplicates,
             tooLate: counters.tooLate &+ reordering.counters.tooLate, foreign: counters.foreign,
             restarts: counters.restarts, refused: refusals, jitterMicroseconds: statistics.jitter.nanoseconds / 1000,
-            bytes: bytes, deliveredBytes: delivered.bytes, continuityErrors: stream.continuityErrors,
+            bytes: bytes, deliveredBytes: delivered.bytes, skippedPackets: delivered.start.skippedPackets,
+            startedAnywhere: delivered.start.hasTimedOut, continuityErrors: stream.continuityErrors,
             announcedDiscontinuities: stream.announcedDiscontinuities, syncLosses: stream.syncLosses,
             transportErrors: stream.transportErrors)
     }

@@ -96,13 +96,10 @@ extension OTTServerCore {
             indication.serial == allocation.serial
         else { return }
         let channel = allocation.channel
-        let removals =
-            [ServerFeedItem.allocationKey(channel)]
-            + state.subscribers(of: channel).map { ServerFeedItem.channelJoinKey(channel, subscriber: $0) }
         switch allocation.outcome {
         case .allocated: return
         case .refused(let reason):
-            publish(to: name, upserts: [], removals: removals)
+            publish(to: name, upserts: [], removals: state.itemKeys(of: channel))
             actions.append(.event(.allocationRefused(proxy: name, channel: channel, reason: reason)))
             refuseJoins({ .allocationRefused($0.channel, reason: reason) }) {
                 $0.proxy == name && $0.channel == channel
@@ -111,7 +108,7 @@ extension OTTServerCore {
             counters.allocationsReleased += 1
             actions.append(.event(.allocationReleased(proxy: name, channel: channel)))
             let again = waiting { $0.proxy == name && $0.channel == channel }
-            publishAuthorizations(again, at: name, removals: removals)
+            publishAuthorizations(again, at: name, removals: state.itemKeys(of: channel))
             if again.isEmpty, indication.isPreallocated { preallocate(channel, at: name, isWanted: true) }
         }
     }

@@ -46,6 +46,12 @@ package struct ProxyState: Sendable {
     /// Subscribers authorized for `channel`, sorted.
     package func subscribers(of channel: ChannelKey) -> [String] { (subscribers[channel] ?? []).sorted() }
 
+    /// Keys of everything the feed holds of `channel`.
+    func itemKeys(of channel: ChannelKey) -> [String] {
+        [ServerFeedItem.allocationKey(channel)]
+            + subscribers(of: channel).map { ServerFeedItem.channelJoinKey(channel, subscriber: $0) }
+    }
+
     /// What became of the allocation that is asked for now; nil while the proxy has not said.
     package func outcome(of channel: ChannelKey) -> AllocationOutcome? {
         guard let indication = allocation(of: channel), let reported = outcomes[channel],

@@ -15,7 +15,7 @@ import Wire
 
 /// A live proxy and a replication point as they run in `mrpd`, over TLS and Unix sockets; OTT server and routers are the
 /// test's.
-private final class Stage: Sendable {
+final class Stage: Sendable {
     let folder: String
     let server = FakeServer()
     let proxyRouter: FakeRouter
@@ -105,13 +105,13 @@ private final class Stage: Sendable {
     }
 }
 
-private struct TestFailure: Error, CustomStringConvertible {
+struct TestFailure: Error, CustomStringConvertible {
     var description: String
     init(_ description: String) { self.description = description }
 }
 
 /// Waits until `condition` holds, for at most ten seconds.
-private func eventually(
+func eventually(
     _ what: String, _ condition: @escaping @Sendable () async throws -> Bool
 ) async throws {
     let end = MonotonicClock.now() + .seconds(10)

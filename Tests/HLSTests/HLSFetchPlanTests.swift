@@ -63,6 +63,18 @@ import Testing
         #expect(run.plan.counters.staleEpisodes == 1 && !run.plan.isStale)
     }
 
+    @Test(arguments: [(116 as Int64, true), (110, false), (140, false)])
+    func `a discontinuity among segments that were missed is handed on`(_ tagged: Int64, _ isMissed: Bool) throws {
+        var origin = LiveOrigin()
+        origin.tags = { $0 == tagged ? "#EXT-X-DISCONTINUITY\n" : "" }
+        origin.listOverride = { now in now > seconds(30) && now < seconds(50) ? .status(503) : nil }
+        var run = try FetchRun(origin: origin, start: seconds(21))
+        run.run(until: seconds(66))
+        #expect(!run.served.map(\.sequence).contains(116))
+        let jump = try #require(run.served.first { $0.missing > .zero })
+        #expect(jump.isDiscontinuous == isMissed)
+    }
+
     @Test func `a dead origin is asked ever more rarely, and no two renditions keep step`() throws {
         var origin = LiveOrigin()
         origin.listOverride = { _ in .status(500) }

@@ -32,6 +32,8 @@ struct LiveOrigin {
         let end = min(firstSequence + max(made, 0), endsAt ?? .max)
         let first = max(firstSequence, end - window)
         var text = "#EXTM3U\n#EXT-X-TARGETDURATION:\(target.components.seconds)\n#EXT-X-MEDIA-SEQUENCE:\(first)\n"
+        let departed = (firstSequence..<first).count { tags($0).contains("DISCONTINUITY") }
+        if departed > 0 { text += "#EXT-X-DISCONTINUITY-SEQUENCE:\(departed)\n" }
         for sequence in first..<end {
             text += "\(tags(sequence))#EXTINF:\(target.components.seconds),\n\(name)\(sequence).ts\n"
         }

@@ -62,25 +62,49 @@ struct RefusedLocation: CustomTestStringConvertible {
         #expect(throws: row.error) { try MediaLocation(row.text) }
     }
 
-    @Test func `a redirect stays on its host, keeps its encryption and ends`() throws {
+    @Test func `a redirect keeps its encryption, stays away from this host's own addresses and ends`() throws {
         let policy = RedirectPolicy()
         let current = try MediaLocation("https://origin.example/live/index.m3u8")
         #expect(
             try policy.target(of: "/edge/index.m3u8", from: current, followed: 4).description
                 == "https://origin.example/edge/index.m3u8")
+        #expect(
+            try policy.target(of: "https://cdn.example/x", from: current, followed: 0).description
+                == "https://cdn.example/x")
         #expect(throws: RedirectPolicy.Refusal.tooMany(limit: 5)) {
             try policy.target(of: "/x", from: current, followed: 5)
         }
         #expect(throws: RedirectPolicy.Refusal.downgrade) {
             try policy.target(of: "http://origin.example/x", from: current, followed: 0)
         }
-        #expect(throws: RedirectPolicy.Refusal.otherHost("169.254.169.254")) {
-            try policy.target(of: "https://169.254.169.254/x", from: current, followed: 0)
-        }
         #expect(throws: RedirectPolicy.Refusal.malformed(.unsupportedScheme)) {
             try policy.target(of: "gopher://origin.example/x", from: current, followed: 0)
         }
-        let open = RedirectPolicy(allowsOtherHosts: true, allowsDowngrade: true)
-        #expect(try open.target(of: "http://cdn.example/x", from: current, followed: 0).host == "cdn.example")
+    }
+
+    @Test(arguments: ["localhost", "127.8.8.8", "169.254.169.254", "0.0.0.0", "[::1]", "[fe80::1]", "[::]"])
+    func `nobody from elsewhere sends us to an address that only we can reach`(_ host: String) throws {
+        let policy = RedirectPolicy()
+        let origin = try MediaLocation("http://origin.example/a")
+        #expect(throws: RedirectPolicy.Refusal.localAddress(host)) {
+            try policy.target(of: "http://\(host)/x", from: origin, followed: 0)
+        }
+        // An origin on this very host may, and so may one that the operator listed.
+        let local = try MediaLocation("http://127.0.0.1/a")
+        #expect(try policy.target(of: "http://\(host)/x", from: local, followed: 0).host == host)
+        let listing = RedirectPolicy(allowedHosts: ["origin.example", host])
+        #expect(try listing.target(of: "http://\(host)/x", from: origin, followed: 0).host == host)
+    }
+
+    @Test func `where hosts are listed no other is asked, by a playlist or by a redirect`() throws {
+        let policy = RedirectPolicy(allowedHosts: ["origin.example", "cdn.example"])
+        let current = try MediaLocation("http://origin.example/a")
+        #expect(try policy.target(of: "http://CDN.example/x", from: current, followed: 0).host == "cdn.example")
+        #expect(throws: RedirectPolicy.Refusal.otherHost("evil.example")) {
+            try policy.target(of: "http://evil.example/x", from: current, followed: 0)
+        }
+        #expect(throws: RedirectPolicy.Refusal.otherHost("evil.example")) {
+            try policy.check(MediaLocation("http://evil.example/x"))
+        }
     }
 }

@@ -167,6 +167,44 @@ extension AsyncStream<FeedClientEvent<Item>>.Iterator {
         }
     }
 
+    @Test func `changes that come faster than reports can be sent share one, and the last one is always sent`()
+        async throws
+    {
+        let publisher = Publisher(epoch: "a")
+        try await following(publisher) { follower in
+            var events = follower.events.makeAsyncIterator()
+            while let event = await events.next() { if case .connected = event { break } }
+            let changes = Mutex<UInt64>(0)
+            let built = Mutex(0)
+            for _ in 0..<10_000 {
+                changes.withLock { $0 += 1 }
+                follower.client.reportDue {
+                    built.withLock { $0 += 1 }
+                    return Report(applied: changes.withLock { $0 })
+                }
+            }
+            for await report in publisher.reports where report.applied == 10_000 { break }
+            let reports = built.withLock { $0 }
+            #expect((1...1_000).contains(reports), "\(reports) reports were built for 10,000 changes")
+        }
+    }
+
+    @Test func `a builder that has nothing to say sends nothing`() async throws {
+        let publisher = Publisher(epoch: "a")
+        try await following(publisher) { follower in
+            var reports = publisher.reports.makeAsyncIterator()
+            await withCheckedContinuation { asked in
+                let once = Mutex<CheckedContinuation<Void, Never>?>(asked)
+                follower.client.reportDue {
+                    once.withLock { $0.take() }?.resume()
+                    return nil
+                }
+            }
+            follower.client.report(Report(applied: 3))
+            #expect(await reports.next() == Report(applied: 3))
+        }
+    }
+
     @Test func `a follower registers before it follows and goes on doing so`() async throws {
         let publisher = Publisher(epoch: "a")
         try await following(publisher) { follower in

@@ -1,4 +1,5 @@
 import Clockwork
+import Foundation
 import Glibc
 import LinuxIO
 import LiveProxy
@@ -86,6 +87,89 @@ private func header(_ datagram: [UInt8]) -> RTPHeader? {
         #expect(report.transmission.sendsSingly == !usesOffload)
         #expect(report.transmission.droppedPackets == 0 && report.transmission.packets >= 1900)
         #expect(report.pacer.trains < report.pacer.packets / 4)
+    }
+
+    @Test(.needsNamespaces) func `an interface that refuses trains gets every packet by itself, and none is lost`()
+        throws
+    {
+        let street = try MediaStreet()
+        // A train's packets must fit the interface whole, while a single one may be fragmented.
+        try street.atProxy { try setMTU(1300, of: street.proxyInterface) }
+        let sender = try MediaSender()
+        defer { sender.stop() }
+        var source = StreamGenerator()
+        source.packetsPerReference = 532
+        let id = try street.atProxy { try sender.add(street.output(port: 5000), continuing: freshState()) }
+        let arrivals = try gather(street, port: 5000, atMost: .seconds(5)) {
+            let outcome = sender.append(source.segment(references: 10), to: id, duration: .milliseconds(400))
+            guard case .accepted = outcome else { throw Refused(outcome: outcome) }
+        } until: {
+            $0 >= 750
+        }
+        let headers = arrivals.compactMap { header($0.bytes) }
+        #expect(headers.first?.sequence == freshState().sequence)
+        #expect(zip(headers, headers.dropFirst()).allSatisfy { $1.sequence == $0.sequence &+ 1 })
+        let report = try #require(try sender.allReports()[id])
+        #expect(report.transmission.sendsSingly && report.transmission.droppedPackets == 0)
+        #expect(report.transmission.lastErrorNumber == 0)
+    }
+
+    private func setMTU(_ mtu: CInt, of interface: InterfaceIndex) throws {
+        var request = ifreq()
+        let name = withUnsafeMutableBytes(of: &request.ifr_ifrn) {
+            if_indextoname(interface.rawValue, $0.baseAddress?.assumingMemoryBound(to: CChar.self))
+        }
+        try #require(name != nil)
+        request.ifr_ifru.ifru_mtu = mtu
+        let socket = try UDPSocket(.v4)
+        let result = ioctl(socket.descriptor.number, UInt(SIOCSIFMTU), &request)
+        try #require(result == 0)
+    }
+
+    /// Whether a thread of that name comes up with that policy (sched(7)) in this process.
+    private func hasThread(_ name: String, policy: CInt) throws -> Bool {
+        for _ in 0..<200 {
+            if try policies(ofThreads: name).contains(Int(policy)) { return true }
+            usleep(10_000)
+        }
+        return false
+    }
+
+    private func policies(ofThreads name: String) throws -> [Int] {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").compactMap { thread in
+            let text = (try? String(contentsOfFile: "/proc/self/task/\(thread)/stat", encoding: .utf8)) ?? ""
+            guard text.contains("(\(name))"), let end = text.lastIndex(of: ")") else { return nil }
+            // The 41st field, counted from the third behind the name.
+            let fields = text[end...].split(separator: " ").dropFirst()
+            return fields.dropFirst(38).first.flatMap { Int($0) }
+        }
+    }
+
+    @Test func `the sending thread is real-time where it may be, and an ordinary one otherwise`() throws {
+        var configuration = MediaSender.Configuration()
+        let sender = try MediaSender(configuration: configuration)
+        defer { sender.stop() }
+        switch sender.scheduling {
+        case .realTime(let priority):
+            #expect(priority == 10)
+            #expect(try hasThread("media-sender", policy: SCHED_RR))
+        case .refused(let error): #expect(error.errno == EPERM)
+        case .ordinary: Issue.record("nobody asked for an ordinary thread")
+        }
+        configuration.realTimePriority = nil
+        let ordinary = try MediaSender(configuration: configuration)
+        defer { ordinary.stop() }
+        #expect(ordinary.scheduling == .ordinary)
+        #expect(try hasThread("media-sender", policy: SCHED_OTHER))
+    }
+
+    @Test func `a priority that the kernel refuses leaves a sender that works`() throws {
+        var configuration = MediaSender.Configuration()
+        configuration.realTimePriority = 200
+        let sender = try MediaSender(configuration: configuration)
+        defer { sender.stop() }
+        #expect(sender.scheduling == .refused(SystemError(call: "pthread_setschedparam", errno: EINVAL)))
+        #expect(try sender.allReports().isEmpty)
     }
 
     @Test(.needsNamespaces) func `many renditions share the thread, and each is on its own group`() throws {

@@ -5,21 +5,24 @@ import OTTClient
 import RTP
 import Testing
 
-/// RTP datagrams of a generated stream, two milliseconds apart.
+/// RTP datagrams of a generated stream that begins with its tables and a picture, two milliseconds apart.
 func datagrams(count: Int) -> [[UInt8]] {
     var source = StreamGenerator()
-    var packets: [[UInt8]] = []
-    while packets.count < count * 7 {
-        packets.append(source.packet(pid: StreamGenerator.videoPID))
-    }
-    return (0..<count).map { index in
+    source.packetsPerReference = count * 7
+    source.audioEvery = .max
+    return datagrams(of: source.segment(references: 1), count: count)
+}
+
+/// The first `count` datagrams of a transport stream.
+func datagrams(of stream: [UInt8], count: Int) -> [[UInt8]] {
+    (0..<count).map { index in
         var datagram = [UInt8](repeating: 0, count: TransportPayload.datagramSize)
         RTPHeader(
             payloadType: 33, sequence: UInt16(truncatingIfNeeded: 65_500 + index), timestamp: UInt32(index * 180),
             ssrc: 6
         ).write(into: &datagram, at: 0)
-        let payload = packets[(index * 7)..<(index * 7 + 7)].flatMap { $0 }
-        datagram.replaceSubrange(12..., with: payload)
+        datagram.replaceSubrange(
+            12..., with: stream[(index * TransportPayload.size)..<((index + 1) * TransportPayload.size)])
         return datagram
     }
 }

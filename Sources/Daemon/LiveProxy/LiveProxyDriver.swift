@@ -171,7 +171,7 @@ actor LiveProxyDriver: RoleConsole {
         case .fetchDescription(let server, let channel): fetchDescription(of: channel, from: server)
         case .publish(let point, let message): points.publish(message, to: point)
         case .reportDue(let server):
-            if let report = core.report(to: server) { servers[server]?.feed.report(report) }
+            servers[server]?.feed.reportDue { [weak self] in await self?.core.report(to: server) }
         case .resynchronize(let server):
             logger.warning(
                 "lost the place in a feed, starting over", metadata: ["server": "\(server)", "reason": "feed-lost"])

@@ -25,6 +25,9 @@ package struct FeedClientSettings: Hashable, Sendable {
     package var registrationInterval: Duration = .seconds(5)
     package var firstRetry: Duration = .milliseconds(200)
     package var longestRetry: Duration = .seconds(5)
+    /// A report waits as long as the one before it took, so that they cost at most half of the time; never longer than
+    /// this, since somebody may be waiting to watch.
+    package var longestReportPause: Duration = .milliseconds(20)
 
     package init() {}
 }
@@ -35,10 +38,15 @@ package struct FeedClientSettings: Hashable, Sendable {
 package final class FeedClient<
     Item: FeedItem, Registration: Encodable & Sendable, Report: Encodable & Equatable & Sendable
 >: Sendable {
+    package typealias ReportBuilder = @Sendable () async -> Report?
+
     private struct State {
-        var report: Report?
-        /// Whether `report` has reached the publisher.
-        var isReported = true
+        var builder: ReportBuilder?
+        /// Times a report was due, and how many of them what has reached the publisher covers.
+        var due: UInt64 = 0
+        var reported: UInt64 = 0
+        /// What the publisher has; nil when it may have forgotten.
+        var last: Report?
         var wake: AsyncStream<Void>.Continuation?
     }
 
@@ -61,10 +69,15 @@ package final class FeedClient<
 
     /// Sends `report`; one that is not sent yet is replaced by it, and the newest is sent again after each reconnection.
     package func report(_ report: Report) {
+        reportDue { report }
+    }
+
+    /// Something that `builder` reports has changed. It is called when the report is sent: one covers all changes up to
+    /// then, and none is built for nothing. Nil sends nothing.
+    package func reportDue(_ builder: @escaping ReportBuilder) {
         state.withLock { state in
-            guard report != state.report else { return }
-            state.report = report
-            state.isReported = false
+            state.builder = builder
+            state.due += 1
             state.wake?.yield()
         }
     }
@@ -102,7 +115,8 @@ package final class FeedClient<
 
     private func resendReport() {
         state.withLock { state in
-            state.isReported = state.report == nil
+            state.reported = 0
+            state.last = nil
         }
     }
 
@@ -153,13 +167,25 @@ package final class FeedClient<
     }
 
     private func sendReports(_ wakes: AsyncStream<Void>) async throws {
+        let clock = ContinuousClock()
         for await _ in wakes {
-            let unsent = state.withLock { $0.isReported ? nil : $0.report }
-            guard let unsent else { continue }
-            try await client.put("\(path)/report", unsent)
-            state.withLock { state in
-                if state.report == unsent { state.isReported = true } else { state.wake?.yield() }
-            }
+            let begun = clock.now
+            guard try await sendReport() else { continue }
+            try await Task.sleep(for: min(clock.now - begun, settings.longestReportPause))
         }
+    }
+
+    /// Whether there was anything to send.
+    private func sendReport() async throws -> Bool {
+        let (due, last, builder) = state.withLock { state in
+            (state.due, state.last, state.reported < state.due ? state.builder : nil)
+        }
+        guard let report = await builder?() else { return false }
+        if report != last { try await client.put("\(path)/report", report) }
+        state.withLock { state in
+            state.last = report
+            state.reported = due
+        }
+        return true
     }
 }

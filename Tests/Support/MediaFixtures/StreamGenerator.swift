@@ -12,6 +12,10 @@ package struct StreamGenerator {
     package var ticksPerReference: Int64 = 27_000_000 / 25
     package var clock: Int64 = 0
     package var hasClock = true
+    /// Whether a segment's first picture is marked as one to begin with.
+    package var marksRandomAccess = true
+    /// stream_type of what is called video here.
+    package var videoType: UInt8 = 0x1B
     package var audioEvery = 10
     package var nullEvery = 0
     package var mapDescriptors: [UInt8] = []
@@ -24,7 +28,7 @@ package struct StreamGenerator {
         ProgramMap(
             program: 1, clockPID: Self.videoPID, descriptors: mapDescriptors,
             streams: [
-                ProgramMap.Stream(type: 0x1B, pid: Self.videoPID),
+                ProgramMap.Stream(type: videoType, pid: Self.videoPID),
                 ProgramMap.Stream(type: 0x0F, pid: Self.audioPID, descriptors: [0x0A, 4, 0x65, 0x6E, 0x67, 0]),
             ])
     }
@@ -51,22 +55,27 @@ package struct StreamGenerator {
         return counter
     }
 
-    package mutating func packet(pid: UInt16, clock: Int64? = nil, startsUnit: Bool = false) -> [UInt8] {
+    /// - Parameter isRandomAccess: marks a packet that carries a clock as one a decoder can begin with.
+    package mutating func packet(
+        pid: UInt16, clock: Int64? = nil, startsUnit: Bool = false, isRandomAccess: Bool = false
+    ) -> [UInt8] {
         serial += 1
         var bytes: [UInt8] = [
             0x47, (startsUnit ? 0x40 : 0) | UInt8(pid >> 8), UInt8(pid & 0xFF),
             (clock == nil ? 0x10 : 0x30) | nextCounter(pid),
         ]
-        if let clock { bytes += [7, 0x10] + ProgramClockReference(ticks: clock).encoded }
+        if let clock { bytes += [7, isRandomAccess ? 0x50 : 0x10] + ProgramClockReference(ticks: clock).encoded }
         bytes += [UInt8(serial >> 24), UInt8(serial >> 16 & 255), UInt8(serial >> 8 & 255), UInt8(serial & 255)]
         return bytes + [UInt8](repeating: UInt8(serial & 0x3F), count: 188 - bytes.count)
     }
 
-    /// A segment that begins with tables and holds `references` clock references.
+    /// A segment that begins with tables and a picture that needs no other, and holds `references` clock references.
     package mutating func segment(references: Int) -> [UInt8] {
         var bytes = tables()
-        for _ in 0..<references {
-            bytes += packet(pid: Self.videoPID, clock: hasClock ? clock : nil, startsUnit: true)
+        for reference in 0..<references {
+            bytes += packet(
+                pid: Self.videoPID, clock: hasClock ? clock : nil, startsUnit: true,
+                isRandomAccess: marksRandomAccess && reference == 0)
             for index in 1..<packetsPerReference {
                 if nullEvery > 0, index % nullEvery == 0 {
                     bytes += [0x47, 0x1F, 0xFF, 0x10] + [UInt8](repeating: 0xFF, count: 184)

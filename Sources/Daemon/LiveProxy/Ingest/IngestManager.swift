@@ -4,6 +4,7 @@ import HLS
 import LinuxIO
 import LiveProxy
 import Logging
+import MPEGTS
 import MRPConfiguration
 import MediaIO
 import Synchronization
@@ -44,6 +45,20 @@ final class IngestManager: Sendable {
         exit = MediaExit(configuration: configuration.source)
         journal = Self.journal(beside: configuration.controlSocket, logger: logger)
         sender = try exit.makeSender(journal: journal)
+        tell(sender.scheduling)
+    }
+
+    /// An ordinary thread sends as well, only not as punctually on a busy host.
+    private func tell(_ scheduling: MediaSender.Scheduling) {
+        switch scheduling {
+        case .ordinary: break
+        case .realTime(let priority):
+            logger.info("media are sent by a real-time thread", metadata: ["priority": "\(priority)"])
+        case .refused(let error):
+            logger.notice(
+                "media are sent by an ordinary thread; LimitRTPRIO=10 in the unit would make it real-time",
+                metadata: ["reason": "no-real-time", "error": "\(error)"])
+        }
     }
 
     /// Beside the control socket, in a file system in memory: timestamps run on a clock that ends with the boot.
@@ -161,6 +176,15 @@ final class IngestManager: Sendable {
             ("media-packets-dropped", report.transmission.droppedPackets), ("media-trains", report.pacer.trains),
             ("media-stalls", report.pacer.stalls), ("media-delays", report.pacer.delays),
             ("media-padding-packets", report.pacer.paddingPackets),
+            ("media-clock-discontinuities", report.conditioner.clockDiscontinuities),
+            ("media-silences", report.conditioner.silences),
+            ("media-segments-without-clock", report.conditioner.segmentsWithoutClock),
+            ("media-source-continuity-errors", report.conditioner.sourceContinuityErrors),
+            ("media-source-transport-errors", report.conditioner.transportErrors),
+            ("media-source-partial-packets", report.conditioner.faults.partialPackets),
+            ("media-source-sync-losses", report.conditioner.faults.syncLosses),
+            ("media-source-skipped-bytes", report.conditioner.faults.skippedBytes),
+            ("media-source-bad-sections", report.conditioner.faults.badSections),
         ]
     }
 

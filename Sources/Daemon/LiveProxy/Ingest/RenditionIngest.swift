@@ -27,6 +27,8 @@ actor RenditionIngest {
     private var bodies: [HLSFetchPlan.FetchID: [UInt8]] = [:]
     private var timer = CoreTimer()
     private var refusedSegments: UInt64 = 0
+    /// Media of segments that were refused since the last one that was not: the clock goes on over them.
+    private var unsent = Duration.zero
     private var isStopped = false
 
     /// Where the RTP stream goes on when the sender's part of it begins.
@@ -186,11 +188,14 @@ actor RenditionIngest {
         guard let bytes = bodies.removeValue(forKey: delivery.id), let stream else { return }
         let outcome = sender.append(
             bytes, to: stream, duration: delivery.duration,
-            isDiscontinuous: delivery.isDiscontinuous || isContinued, missingBefore: delivery.missingBefore)
+            isDiscontinuous: delivery.isDiscontinuous || isContinued, missingBefore: delivery.missingBefore + unsent)
         switch outcome {
-        case .accepted: isContinued = false
+        case .accepted:
+            isContinued = false
+            unsent = .zero
         case .refused(let refusal):
             refusedSegments += 1
+            unsent += delivery.missingBefore + delivery.duration
             logger.warning(
                 "a segment is not sent",
                 metadata: ["reason": "segment-refused", "sequence": "\(delivery.sequence)", "error": "\(refusal)"])
