@@ -1,4 +1,9 @@
 /// Every bench, in the order they run.
 enum BenchRegistry {
-    static var all: [any Bench.Type] { [MembershipReportsBench.self, ForwardingCacheBench.self] }
+    static var all: [any Bench.Type] {
+        [
+            MembershipReportsBench.self, ForwardingCacheBench.self,
+            RouterLatencyBench.self, RouterLoadBench.self,
+        ]
+    }
 }
