@@ -134,9 +134,9 @@ let testSupport: [Target] = [
     .executableTarget(
         name: "mrp-bench",
         dependencies: [
-            "RouterDaemon", "MulticastRouting", "GroupMembership", "PIM", "KernelMulticast", "Netlink", "MediaIO",
-            "MediaFixtures", "LiveProxy", "RTP", "MPEGTS", "LinuxIO", "CSystemShims", "Wire", "Clockwork",
-            .argumentParser,
+            "Lab", "RouterDaemon", "MulticastRouting", "GroupMembership", "PIM", "KernelMulticast", "Netlink",
+            "ControlSocket", "JSONCoding", "ControlProtocol", "MediaIO", "MediaFixtures", "LiveProxy", "RTP", "MPEGTS",
+            "LinuxIO", "CSystemShims", "Wire", "Clockwork", .argumentParser,
         ], path: "Tests/Support/mrp-bench", exclude: ["baseline"]),
 ]
 

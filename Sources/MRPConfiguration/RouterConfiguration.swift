@@ -88,6 +88,8 @@ package struct IGMPConfiguration: Hashable, Sendable {
 package struct PIMConfiguration: Hashable, Sendable {
     package var helloInterval: Duration
     package var helloHoldtime: Duration
+    /// The first Hello, and one that answers a new neighbour, waits a random time up to this.
+    package var triggeredHelloDelay: Duration
     package var drPriority: UInt32
     package var joinPruneInterval: Duration
     package var propagationDelay: Duration

@@ -124,8 +124,9 @@ extension IGMPConfiguration {
 extension PIMConfiguration {
     /// RFC 7761 §4.11's defaults.
     package static let standard = PIMConfiguration(
-        helloInterval: .seconds(30), helloHoldtime: .seconds(105), drPriority: 1, joinPruneInterval: .seconds(60),
-        propagationDelay: .milliseconds(500), overrideInterval: .milliseconds(2_500), neighbors: [])
+        helloInterval: .seconds(30), helloHoldtime: .seconds(105), triggeredHelloDelay: .seconds(5), drPriority: 1,
+        joinPruneInterval: .seconds(60), propagationDelay: .milliseconds(500), overrideInterval: .milliseconds(2_500),
+        neighbors: [])
 
     init(reading section: inout SectionReader) {
         let normal = Self.standard
@@ -134,6 +135,8 @@ extension PIMConfiguration {
         let holdtime = section.optional("hello-holdtime", .duration(.seconds(1)...(.seconds(65_534))))
         // RFC 7761 §4.11: three and a half times the interval where nothing else is said.
         helloHoldtime = holdtime ?? min(.milliseconds(helloInterval.milliseconds / 2 * 7), .seconds(65_534))
+        triggeredHelloDelay = section.value(
+            "triggered-hello-delay", .duration(.zero...(.seconds(60))), default: normal.triggeredHelloDelay)
         drPriority = UInt32(
             clamping: section.value(
                 "dr-priority", .integer(0...Int(UInt32.max)), default: Int(normal.drPriority)))

@@ -65,6 +65,7 @@ extension PIM.PIMConfiguration {
         self.init()
         helloInterval = file.helloInterval
         helloHoldtime = file.helloHoldtime
+        triggeredHelloDelay = file.triggeredHelloDelay
         drPriority = file.drPriority
         joinPruneInterval = file.joinPruneInterval
         propagationDelay = file.propagationDelay

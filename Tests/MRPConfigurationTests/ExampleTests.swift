@@ -49,6 +49,12 @@ import Wire
         #expect(server.tokens.algorithm == .es256)
     }
 
+    @Test func `the replication point's example shortens the wait for PIM's first hello`() throws {
+        let router = try #require(try ConfigurationFile.load(path: "\(Self.folder)/replication-point.yaml").router)
+        #expect(router.interfaces.compactMap(\.pim?.triggeredHelloDelay) == [.milliseconds(100)])
+        #expect(MRPConfiguration.PIMConfiguration.standard.triggeredHelloDelay == .seconds(5))
+    }
+
     @Test func `a router works with six lines and the RFCs' defaults`() throws {
         let text = """
             node: r1

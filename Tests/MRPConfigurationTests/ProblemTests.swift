@@ -75,6 +75,7 @@ private let router = "node: r1\nrouter:\n  interfaces:\n"
         ("igmp: {immediate-leave: yes}", "must be true or false"),
         ("igmp: {query-interval: 5s}", "query-max-response-time must be shorter"),
         ("pim: {hello-interval: 200s, hello-holdtime: 105s}", "hello-holdtime must be longer"),
+        ("pim: {triggered-hello-delay: 2m}", "triggered-hello-delay"),
         ("pim: {neighbors: [10.0.0.0/33]}", "must be a network prefix"),
         ("source: 10.0.0.1/32, igmp: ", "can have neither igmp nor pim"), ("source: 232.0.0.1", "interface address"),
         ("delivery: 10.0.0.1/32, igmp: ", "can have neither igmp, pim nor source"),

@@ -23,6 +23,27 @@ import Wire
                 == LANPruneDelay(canDisableJoinSuppression: true, propagationDelay: 500, overrideInterval: 2500))
     }
 
+    @Test(arguments: 1...20)
+    func `a shorter triggered delay brings the first Hello and the answer to a new neighbour sooner`(
+        _ seed: UInt64
+    ) throws {
+        var router = PIMRouter(seed: seed)
+        var actions: [PIMAction] = []
+        var configuration = PIMConfiguration()
+        configuration.triggeredHelloDelay = .milliseconds(100)
+        router.addInterface(
+            link, address: "10.2.0.1", subnets: [prefix("10.2.0.0/24")], configuration: configuration, now: .zero,
+            into: &actions)
+        let deadline = router.nextDeadline()
+        let first = try #require(deadline)
+        #expect(first <= .zero + .milliseconds(100))
+        router.tick(now: first, into: &actions)
+        actions = []
+        router.receive(ipv4(hello().encodedForIPv4()).span.bytes, on: link, now: first, into: &actions)
+        router.tick(now: first + .milliseconds(100), into: &actions)
+        #expect(messages(in: actions).compactMap(\.helloBody).count == 1)
+    }
+
     @Test func `a new neighbour is answered within five seconds, once for several`() throws {
         var subject = RouterUnderTest()
         subject.hear(hello(), from: "10.2.0.2")

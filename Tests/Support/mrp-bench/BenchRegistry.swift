@@ -2,8 +2,9 @@
 enum BenchRegistry {
     static var all: [any Bench.Type] {
         [
-            MembershipReportsBench.self, ForwardingCacheBench.self, ProxyForwardingBench.self,
-            ProxyRenditionsBench.self, ProxyPacingBench.self,
+            MembershipReportsBench.self, ForwardingCacheBench.self,
+            RouterLatencyBench.self, RouterLoadBench.self,
+            ProxyForwardingBench.self, ProxyRenditionsBench.self, ProxyPacingBench.self,
         ]
     }
 }
