@@ -18,6 +18,11 @@ package enum ConfigurationFile {
         return try Configuration.read(document, file: file, earlier: problems)
     }
 
+    /// Every key this version understands in the sections that `text` has; none when it is no YAML.
+    package static func understoodKeys(in text: String) -> Set<String> {
+        YAMLDocument.compose(text).0.map(Configuration.understoodKeys) ?? []
+    }
+
     private static func text(at path: String) throws(ConfigurationProblems) -> String {
         func refuse(_ message: String) -> ConfigurationProblems {
             let start = SourcePosition(line: 1, column: 1)

@@ -32,6 +32,8 @@ package enum ControlSocketError: Error, Equatable, Sendable, CustomStringConvert
     case inUse(path: String)
     case pathTooLong(path: String)
     case unknownGroup(String)
+    /// A socket can be given to groups of the program's user only.
+    case notAMember(group: String)
     case notReachable(path: String, why: String)
     case permissionDenied(path: String)
     /// The other side closed before it answered.
@@ -47,6 +49,9 @@ package enum ControlSocketError: Error, Equatable, Sendable, CustomStringConvert
         case .inUse(let path): "\(path) is in use: another program answers there, or it is not a socket"
         case .pathTooLong(let path): "the socket path \(path) is too long (107 bytes at most)"
         case .unknownGroup(let name): "there is no group \(name) on this system"
+        case .notAMember(let group):
+            "cannot give the control socket to the group \(group): the program's user is not a member of it "
+                + "(in a unit: SupplementaryGroups=\(group))"
         case .notReachable(let path, let why): "nothing answers at \(path): \(why)"
         case .permissionDenied(let path): "no permission to use \(path)"
         case .closed: "the connection was closed before the answer came"

@@ -48,7 +48,9 @@ package final class ControlServer<Request: Decodable & Sendable, Reply: ControlR
 
     private static func give(_ path: String, to group: String) throws(ControlSocketError) {
         guard let entry = getgrnam(group) else { throw .unknownGroup(group) }
-        guard chown(path, uid_t.max, entry.pointee.gr_gid) == 0 else { throw .permissionDenied(path: path) }
+        guard chown(path, uid_t.max, entry.pointee.gr_gid) == 0 else {
+            throw .notAMember(group: group)
+        }
     }
 
     /// Stops listening, removes the socket file and closes every connection.

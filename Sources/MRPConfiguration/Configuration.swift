@@ -66,6 +66,15 @@ extension Configuration {
         return configuration
     }
 
+    /// Every key this version understands in the sections that `document` has, dotted from the top of the file: what
+    /// documentation is held against.
+    package static func understoodKeys(in document: DocumentNode) -> Set<String> {
+        let log = ProblemLog()
+        var top = SectionReader(node: document, path: "", log: log)
+        _ = Configuration(reading: &top)
+        return log.askedKeys
+    }
+
     private init?(reading top: inout SectionReader) {
         let node = top.required("node", .nodeName)
         controlGroup = top.optional("control-group", .nodeName)

@@ -46,7 +46,8 @@ package struct ConsoleError: Error, Equatable, Sendable {
             self.init(.denied, "\(error)", hint: "Run it as root or as a member of the group mrp.")
         case .closed, .timedOut:
             self.init(.notReachable, "\(error)", hint: "Try again; then look at the program's log.")
-        case .lineTooLong, .inUse, .pathTooLong, .unknownGroup, .malformed, .system: self.init(.failed, "\(error)")
+        case .lineTooLong, .inUse, .pathTooLong, .unknownGroup, .notAMember, .malformed, .system:
+            self.init(.failed, "\(error)")
         }
     }
 

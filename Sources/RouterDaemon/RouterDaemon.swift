@@ -44,7 +44,7 @@ package final class RouterDaemon {
         self.path = path
         let log = EventLog()
         self.log = log
-        let (node, configuration, routing) = try Self.load(path)
+        let (node, controlGroup, configuration, routing) = try Self.load(path)
         do {
             loop = try EventLoop()
             let table = UInt32(clamping: configuration.table)
@@ -54,7 +54,7 @@ package final class RouterDaemon {
             shell = try RouterShell(
                 configuration: configuration, routing: routing, node: node, plane: plane, loop: loop, log: log)
             shell.control = try RouterControl(
-                shell: shell, path: configuration.controlSocket, group: nil,
+                shell: shell, path: configuration.controlSocket, group: controlGroup,
                 clients: configuration.limits.controlConnections)
             status = ServiceStatus(loop: loop)
         } catch let error as Failure {
@@ -90,7 +90,9 @@ package final class RouterDaemon {
 
     // MARK: Start
 
-    private typealias Loaded = (node: String, router: RouterConfiguration, routing: RoutingConfiguration)
+    private typealias Loaded = (
+        node: String, controlGroup: String?, router: RouterConfiguration, routing: RoutingConfiguration
+    )
 
     private static func load(_ path: String) throws(Failure) -> Loaded {
         let configuration: Configuration
@@ -103,7 +105,7 @@ package final class RouterDaemon {
             throw .invalidConfiguration(["\(path): \"router\" is missing: mrp-router reads that section"])
         }
         do throws(MembershipConfigurationError) {
-            return (configuration.node, router, try RoutingConfiguration(router))
+            return (configuration.node, configuration.controlGroup, router, try RoutingConfiguration(router))
         } catch {
             throw .invalidConfiguration(["\(path): router.interfaces: igmp: \(error)"])
         }
@@ -119,7 +121,7 @@ package final class RouterDaemon {
                     "multicast routing table \(table) belongs to another program (mrp-router, pimd, igmpproxy …): "
                         + "stop it, or set router.table")
             case EPERM, EACCES:
-                throw .failed("\(error): mrp-router needs CAP_NET_ADMIN and CAP_NET_RAW; see deploy/mrp-router.service")
+                throw .failed("\(error): mrp-router needs CAP_NET_ADMIN and CAP_NET_RAW, as its systemd unit gives it")
             case ENOPROTOOPT:
                 throw .failed("\(error): this kernel has no IPv4 multicast routing (CONFIG_IP_MROUTE)")
             default: throw .failed("\(error)")
@@ -156,7 +158,7 @@ package final class RouterDaemon {
         status.reloading()
         defer { status.ready(summary) }
         do throws(Failure) {
-            let (_, configuration, routing) = try Self.load(path)
+            let (_, _, configuration, routing) = try Self.load(path)
             for name in shell.configuration.needingRestart(for: configuration) {
                 log.write(.warning, "restart-needed", "router.\(name) takes effect with the next start")
             }

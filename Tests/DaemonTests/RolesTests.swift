@@ -122,6 +122,20 @@ func eventually(
 }
 
 @Suite(.serialized) struct RolesTests {
+    @Test func `a role that cannot open its control socket says why, and the process lives on`() throws {
+        let stage = try Stage()
+        var (point, proxy) = (stage.point, stage.proxy)
+        point.controlGroup = "no-such-group"
+        proxy.controlGroup = "no-such-group"
+        let reason = "there is no group no-such-group on this system"
+        #expect(throws: StartError.controlSocket(.replicationPoint, reason)) {
+            _ = try ReplicationPointRole(point, logger: stage.logger)
+        }
+        #expect(throws: StartError.controlSocket(.liveProxy, reason)) {
+            _ = try LiveProxyRole(proxy, logger: stage.logger)
+        }
+    }
+
     private let news: ChannelKey
     private let allocation: ServerFeedItem
     private let join: ServerFeedItem

@@ -37,6 +37,11 @@ package final class EdgeClient: Sendable {
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
+    /// A client whose owner could not start goes without a `shutdown`; the library would end the process for that.
+    deinit {
+        client.shutdown { _ in }
+    }
+
     /// Closes all connections; nothing may be asked afterwards.
     package func shutdown() async {
         try? await client.shutdown()

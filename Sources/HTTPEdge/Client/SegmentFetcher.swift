@@ -79,6 +79,11 @@ package final class SegmentFetcher: Sendable {
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
+    /// See `EdgeClient`: nothing that could not start may end the process.
+    deinit {
+        client.shutdown { _ in }
+    }
+
     /// Closes all connections; nothing may be fetched afterwards.
     package func shutdown() async {
         try? await client.shutdown()

@@ -34,6 +34,12 @@ package struct ConfigurationProblems: Error, Equatable, Sendable, CustomStringCo
 /// Where readers put what they find, so that one run reports all of it.
 final class ProblemLog {
     private(set) var problems: [ConfigurationProblem] = []
+    /// Every key that was asked for, dotted from the top of the file.
+    private(set) var askedKeys: Set<String> = []
+
+    func ask(_ key: String) {
+        askedKeys.insert(key)
+    }
 
     func add(_ message: String, at position: SourcePosition) {
         problems.append(ConfigurationProblem(position: position, message: message))

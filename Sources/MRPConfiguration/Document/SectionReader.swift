@@ -35,6 +35,7 @@ struct SectionReader {
 
     private mutating func entry(_ key: String) -> DocumentNode.Entry? {
         known.append(key)
+        log.ask(name(key))
         return entries.first { $0.key == key }
     }
 
