@@ -16,8 +16,8 @@ extension Problem {
             case .tokenExpired: "Get a new token."
             case .channelNotInToken: "Get a token that names the channel."
             case .addressNotInToken: "Ask from an address the token names, or get a new token."
-            case .notEntitled: "The operator entitles the subscriber with mrpctl subscriber entitle."
-            case .entitlementEnded: "The operator extends the entitlement with mrpctl subscriber entitle."
+            case .notEntitled: "The operator entitles the subscriber with mrpctl entitle."
+            case .entitlementEnded: "The operator extends the entitlement with mrpctl entitle."
             case .addressNotBound: "Ask from an address bound to the subscriber, or have this one bound to it."
             }
         return Problem(
@@ -62,7 +62,7 @@ extension Problem {
         Problem(
             code: "authorization-timeout", status: 504,
             title: "Replication point \(point) did not apply the authorization in time",
-            detail: "Try again; the operator checks that its router runs with mrpctl show status.")
+            detail: "Try again; the operator checks that its router runs with mrpctl status.")
     }
 
     static func tooMany(_ what: String, limit: Int) -> Problem {

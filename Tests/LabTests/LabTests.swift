@@ -29,10 +29,7 @@ struct LabTests {
             """
         func lost() throws -> Int {
             try sender.run("python3", "-c", script)
-            let text = try receiver.run("nft", "list", "table", "netdev", "loss")
-            let words = text.split(whereSeparator: \.isWhitespace)
-            let index = try #require(words.firstIndex(of: "packets"))
-            return try #require(Int(words[index + 1]))
+            return try loss.lost()
         }
         let first = try lost()
         let second = try lost() - first

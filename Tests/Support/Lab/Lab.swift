@@ -12,9 +12,18 @@ package final class Lab {
     /// - Parameter name: short, since namespaces and socket paths carry it.
     package init(_ name: String) throws {
         self.name = "\(name)\(ProcessInfo.processInfo.processIdentifier)"
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent("mrp-\(self.name)")
-        try? FileManager.default.removeItem(at: folder)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        folder = try Self.makeFolder(self.name)
+    }
+
+    /// Process numbers repeat from sandbox to sandbox, and two of them may run at once: the folder's name is drawn.
+    private static func makeFolder(_ name: String) throws -> URL {
+        let pattern = FileManager.default.temporaryDirectory.appendingPathComponent("mrp-\(name)-XXXXXX").path
+        guard let path = strdup(pattern) else { throw LabError("no memory") }
+        defer { free(path) }
+        guard mkdtemp(path) != nil else {
+            throw LabError("cannot make \(pattern): \(String(cString: strerror(errno)))")
+        }
+        return URL(fileURLWithPath: String(cString: path))
     }
 
     /// Why namespaces cannot be made here; nil when they can.

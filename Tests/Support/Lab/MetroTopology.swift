@@ -33,7 +33,8 @@ package struct MetroTopology {
     package let lab: Lab
     package let ott, core1, proxy, core2, rp1, rp2: Node
 
-    package init(_ lab: Lab) throws {
+    /// - Parameter impairments: bad lines by viewer.
+    package init(_ lab: Lab, impairments: [String: DeploymentPlan.Impairment] = [:]) throws {
         self.lab = lab
         ott = try lab.node("ott")
         core1 = try lab.node("core1")
@@ -41,7 +42,7 @@ package struct MetroTopology {
         core2 = try lab.node("core2")
         rp1 = try lab.node("rp1")
         rp2 = try lab.node("rp2")
-        try connect()
+        try connect(impairments)
         try route()
     }
 
@@ -49,7 +50,7 @@ package struct MetroTopology {
 
     package func replicationPoint(_ name: String) -> Node { name == "rp1" ? rp1 : rp2 }
 
-    private func connect() throws {
+    private func connect(_ impairments: [String: DeploymentPlan.Impairment]) throws {
         try lab.link(.init(ott, "uplink", "10.0.1.2/24"), .init(core1, "ott", "10.0.1.1/24"))
         try lab.link(.init(core1, "proxy", "10.0.2.1/24"), .init(proxy, "uplink", "10.0.2.2/24"))
         try lab.link(.init(proxy, "downlink", "10.0.3.1/24"), .init(core2, "proxy", "10.0.3.2/24"))
@@ -57,9 +58,15 @@ package struct MetroTopology {
         try lab.link(.init(core2, "rp2", "10.0.5.1/24"), .init(rp2, "uplink", "10.0.5.2/24"))
         for viewer in Self.viewers {
             let host = try lab.node(viewer.name)
-            try lab.link(
-                .init(replicationPoint(viewer.replicationPoint), viewer.port, "\(viewer.gateway)/24"),
-                .init(host, "eth0", "\(viewer.address)/24"))
+            let port = Lab.End(
+                replicationPoint(viewer.replicationPoint), viewer.port, "\(viewer.gateway)/24")
+            let end = Lab.End(host, "eth0", "\(viewer.address)/24")
+            if let impairment = impairments[viewer.name] {
+                try lab.impairedLink(
+                    "\(viewer.name)-line", port, end, seed: impairment.seed, options: impairment.options)
+            } else {
+                try lab.link(port, end)
+            }
             try host.ip("route", "add", "default", "via", viewer.gateway)
         }
     }
@@ -71,6 +78,8 @@ package struct MetroTopology {
         try proxy.ip("route", "add", "10.0.1.0/24", "via", "10.0.2.1")
         try proxy.ip("route", "add", "default", "via", "10.0.3.2")
         try core2.ip("route", "add", "default", "via", "10.0.3.1")
+        // RPF needs a route of its own: FRR's next-hop tracking follows no default route unless told to.
+        try core2.ip("route", "add", "\(Self.mediaSource)/32", "via", "10.0.3.1")
         try core2.ip("route", "add", "10.1.0.0/16", "via", "10.0.4.2")
         try core2.ip("route", "add", "10.2.0.0/16", "via", "10.0.5.2")
         try rp1.ip("route", "add", "default", "via", "10.0.4.1")

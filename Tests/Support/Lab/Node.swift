@@ -53,6 +53,11 @@ package final class Node {
         return child
     }
 
+    /// The program last started here under this name.
+    package func child(_ name: String) -> ChildProcess? {
+        children.last { $0.name == "\(self.name)/\(name)" }
+    }
+
     /// Writes a file into the node's folder and returns its path.
     package func write(_ file: String, _ text: String) throws -> String {
         let url = folder.appendingPathComponent(file)

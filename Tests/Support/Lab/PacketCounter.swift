@@ -60,14 +60,28 @@ package struct SeededLoss {
         // Byte 8 of UDP starts the RTP header; its sequence number is at bits 16...31 of that.
         let rules = """
             table netdev \(name) {
+              counter lost { }
               chain lose {
                 type filter hook ingress device "\(interface)" priority 10; policy accept;
                 ip daddr \(destination) ip protocol udp \
-            jhash @th,80,16 mod 1000 seed \(seed) < \(perMille) counter drop
+            jhash @th,80,16 mod 1000 seed \(seed) < \(perMille) counter name lost drop
               }
             }
             """
         try node.run("nft", "-f", "-", input: rules)
+    }
+
+    /// Stops losing and returns how many packets were lost.
+    package func stop() throws -> Int {
+        try node.run("nft", "flush", "chain", "netdev", name, "lose")
+        return try lost()
+    }
+
+    package func lost() throws -> Int {
+        let words = try node.run("nft", "list", "counter", "netdev", name, "lost").split(whereSeparator: \.isWhitespace)
+        guard let index = words.firstIndex(of: "packets"), index + 1 < words.count, let count = Int(words[index + 1])
+        else { throw LabError("nft shows no counter: \(words)") }
+        return count
     }
 
     package func remove() throws {

@@ -17,6 +17,9 @@ struct MRPImpair: ParsableCommand {
     @Option(help: "Frames lost in a row.") var burst = 1
     @Option(help: "Percent of frames sent twice.") var duplicates = 0.0
     @Option(help: "Percent of frames that skip the delay.") var reordering = 0.0
+    @Option(help: "Harm only UDP datagrams to this port; the rest is delayed and not counted.") var udpPort: UInt16?
+    @Option(help: "In each direction, let so many of the chosen frames pass unharmed first.") var skip = 0
+    @Option(help: "In each direction, harm only so many frames after those.") var count: Int?
 
     func validate() throws {
         for (name, percent) in [("loss", loss), ("duplicates", duplicates), ("reordering", reordering)]
@@ -26,13 +29,15 @@ struct MRPImpair: ParsableCommand {
         guard (0...60_000).contains(delay), (0...60_000).contains(jitter) else {
             throw ValidationError("--delay and --jitter are from 0 to 60000 milliseconds")
         }
+        guard skip >= 0, count ?? 0 >= 0 else { throw ValidationError("--skip and --count are not negative") }
         guard (1...10_000).contains(burst) else { throw ValidationError("--burst is from 1 to 10000") }
     }
 
     func run() throws {
         let settings = ImpairmentSettings(
             delay: .milliseconds(delay), jitter: .milliseconds(jitter), loss: loss / 100, burst: burst,
-            duplicates: duplicates / 100, reordering: reordering / 100)
+            duplicates: duplicates / 100, reordering: reordering / 100,
+            scope: ImpairmentScope(udpPort: udpPort, first: skip, count: count ?? Int.max))
         let relay = try Relay(first: first, second: second, settings: settings, seed: seed)
         print("ready")
         try relay.run()

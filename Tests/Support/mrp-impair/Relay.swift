@@ -35,7 +35,9 @@ final class Relay {
     var summary: String {
         let passed = lines.reduce(0) { $0 + $1.passed }
         let lost = lines.reduce(0) { $0 + $1.lost }
-        return "passed \(passed), lost \(lost), duplicated \(lines.reduce(0) { $0 + $1.duplicated })"
+        let duplicated = lines.reduce(0) { $0 + $1.duplicated }
+        let reordered = lines.reduce(0) { $0 + $1.reordered }
+        return "passed \(passed), lost \(lost), duplicated \(duplicated), reordered \(reordered)"
     }
 
     private func receive(_ index: Int) {

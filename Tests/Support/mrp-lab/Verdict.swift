@@ -14,7 +14,10 @@ struct Verdict: Codable {
 
     mutating func expect(_ name: String, _ holds: Bool, _ detail: String) {
         lines.append(Line(name: name, holds: holds, detail: detail))
-        Terminal.line("  \(holds ? Terminal.green("holds") : Terminal.red("FAILS"))  \(name): \(detail)")
+        let indent = "         "
+        let lines = Terminal.wrap("\(name): \(detail)", width: Terminal.width - indent.count)
+        Terminal.line(
+            "  \(holds ? Terminal.green("holds") : Terminal.red("FAILS"))  \(lines.joined(separator: "\n" + indent))")
     }
 
     func write(to file: String) throws {

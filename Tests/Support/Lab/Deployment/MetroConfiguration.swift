@@ -44,10 +44,9 @@ extension MetroDeployment {
             \(tls)
             \(router(
                 metro.proxy,
-                interfaces: """
-                    downlink: { pim: { hello-interval: 5s } }
-                        mrp-source: { source: \(MetroTopology.mediaSource)/32 }
-                    """))
+                interfaces: [
+                    "downlink": Self.upstreamInterface, "mrp-source": "{ source: \(MetroTopology.mediaSource)/32 }",
+                ]))
             live-proxy:
               ott-servers: [ "https://\(MetroTopology.serverAddress):8443" ]
               node-address: 0.0.0.0:8444
@@ -59,7 +58,11 @@ extension MetroDeployment {
               source: { interface: mrp-source, address: \(MetroTopology.mediaSource) }
               linger: 2s
               pools:
-                - { name: default, layout: group-per-rendition, addressing: source-specific, groups: 232.1.0.0/16, first-port: 5000 }
+                - name: default
+                  layout: \(plan.pool.layout)
+                  addressing: \(plan.pool.addressing)
+                  groups: \(plan.pool.groups)
+                  first-port: 5000
 
             """)
     }
@@ -71,11 +74,9 @@ extension MetroDeployment {
             node: core2
             \(router(
                 metro.core2,
-                interfaces: """
-                    proxy: { pim: { hello-interval: 5s } }
-                        rp1: { pim: { hello-interval: 5s } }
-                        rp2: { pim: { hello-interval: 5s } }
-                    """))
+                interfaces: [
+                    "proxy": Self.upstreamInterface, "rp1": Self.upstreamInterface, "rp2": Self.upstreamInterface,
+                ]))
 
             """)
     }
@@ -84,13 +85,14 @@ extension MetroDeployment {
         let tls = try credentials.issue(
             role: "replication-point", node: node.name, addresses: ["10.0.\(3 + number).2"])
         let ports = MetroTopology.viewers.filter { $0.replicationPoint == node.name }.map(\.port)
-        let viewers = ports.map { "    \($0): { igmp: { version: 3 } }" }.joined(separator: "\n")
+        var interfaces = Dictionary(uniqueKeysWithValues: ports.map { ($0, "{ igmp: { version: 3 } }") })
+        interfaces["uplink"] = Self.upstreamInterface
         _ = try node.write(
             "mrp.yaml",
             """
             node: \(node.name)
             \(tls)
-            \(router(node, interfaces: "uplink: { pim: { hello-interval: 5s } }\n\(viewers)"))
+            \(router(node, interfaces: interfaces))
             replication-point:
               live-proxy: https://\(MetroTopology.proxyDownstreamAddress):8444
               prefixes: [ 10.\(number).0.0/16 ]
@@ -100,13 +102,18 @@ extension MetroDeployment {
             """)
     }
 
-    private func router(_ node: Node, interfaces: String) -> String {
-        """
-        router:
-          control-socket: \(node.path("router.sock"))
-          keeper-socket: \(node.path("keeper.sock"))
-          interfaces:
-            \(interfaces)
-        """
+    private static let upstreamInterface = "{ pim: { hello-interval: 5s } }"
+
+    /// The `router:` section; the plan's interfaces come beside those of the topology, or in their place.
+    private func router(_ node: Node, interfaces: [String: String]) -> String {
+        let all = interfaces.merging(plan.interfaces[node.name] ?? [:]) { $1 }.sorted { $0.key < $1.key }
+        return """
+            router:
+              control-socket: \(node.path("router.sock"))
+              keeper-socket: \(node.path("keeper.sock"))
+              trusted-downstream-routers: [ \((plan.trustedDownstreamRouters[node.name] ?? []).joined(separator: ", ")) ]
+              interfaces:
+            \(all.map { "    \($0.key): \($0.value)" }.joined(separator: "\n"))
+            """
     }
 }

@@ -1,4 +1,6 @@
+import ControlProtocol
 import Foundation
+import JSONCoding
 
 /// All programs of the metro topology, each node with its own configuration file, certificates and control sockets.
 package final class MetroDeployment {
@@ -9,15 +11,14 @@ package final class MetroDeployment {
     package let programs: String
     package let credentials: DeploymentCredentials
     package let content: String
-    /// Whether core2 runs our router; otherwise whoever made the lab runs another one there.
-    private let runsCoreRouter: Bool
+    let plan: DeploymentPlan
     /// Programs by `NODE/NAME`, the latest start of each.
     package private(set) var running: [String: ChildProcess] = [:]
 
-    package init(metro: MetroTopology, programs: String, runsCoreRouter: Bool = true) throws {
+    package init(metro: MetroTopology, programs: String, plan: DeploymentPlan = DeploymentPlan()) throws {
         self.metro = metro
         self.programs = programs
-        self.runsCoreRouter = runsCoreRouter
+        self.plan = plan
         let folder = metro.lab.folder
         credentials = try DeploymentCredentials(
             mrpctl: "\(programs)/mrpctl", folder: folder.appendingPathComponent("credentials").path)
@@ -34,7 +35,7 @@ package final class MetroDeployment {
     package func start() throws {
         try configureServer()
         try configureProxy()
-        if runsCoreRouter { try configureCore() }
+        if plan.runsCoreRouter { try configureCore() }
         for (node, port) in [(metro.rp1, 1), (metro.rp2, 2)] { try configureReplicationPoint(node, number: port) }
         try startDaemon(metro.ott, role: "ott-server")
         for node in routers { try startRouter(node) }
@@ -45,7 +46,7 @@ package final class MetroDeployment {
 
     /// Nodes that run `mrp-router`.
     package var routers: [Node] {
-        [metro.proxy] + (runsCoreRouter ? [metro.core2] : []) + [metro.rp1, metro.rp2]
+        [metro.proxy] + (plan.runsCoreRouter ? [metro.core2] : []) + [metro.rp1, metro.rp2]
     }
 
     /// Nodes whose kernel may hold multicast entries.
@@ -93,6 +94,21 @@ package final class MetroDeployment {
     /// Runs `mrpctl` with every control socket of the deployment.
     package func mrpctl(_ arguments: String...) throws -> CommandResult {
         try runCommand([program("mrpctl")] + arguments + sockets.flatMap { ["--socket", $0] })
+    }
+
+    /// What `mrpctl show TOPIC` says of a node's router.
+    package func show<Document: Decodable>(_ topic: String, as type: Document.Type, at node: Node) throws -> Document {
+        let text = try check([program("mrpctl"), "show", topic, "--json", "--socket", node.path("router.sock")])
+        return try JSONText.decode(type, from: text)
+    }
+
+    /// Counters of a node's router by interface and name.
+    package func counters(of node: Node) throws -> [String: [String: UInt64]] {
+        let document = try show("counters", as: CountersDocument.self, at: node)
+        let named = document.interfaces.map { interface in
+            (interface.name, Dictionary(interface.counters.map { ($0.name, $0.count) }) { $1 })
+        }
+        return Dictionary(named) { $1 }
     }
 
     package var sockets: [String] {

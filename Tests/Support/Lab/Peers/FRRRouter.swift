@@ -15,12 +15,15 @@ package final class FRRRouter {
 
     private static let libraries = "/usr/lib/frr"
 
-    /// Starts FRR with PIM on `interfaces`.
-    package init(in node: Node, interfaces: [String]) throws {
+    /// Starts FRR with PIM on `interfaces`; those in `hosts` are queried by IGMP as well. It resolves next hops only by
+    /// routes to the source's own prefix, not by a default route (`ip nht resolve-via-default` is off).
+    package init(in node: Node, interfaces: [String], hosts: [String] = []) throws {
         self.node = node
         folder = node.path("frr")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let lines = interfaces.map { "interface \($0)\n ip pim\n ip pim hello 1 4\n" }.joined()
+        let lines = (interfaces + hosts).map { interface in
+            "interface \(interface)\n ip pim\n ip pim hello 1 4\n" + (hosts.contains(interface) ? " ip igmp\n" : "")
+        }.joined()
         try "hostname \(node.name)\n\(lines)".write(toFile: "\(folder)/frr.conf", atomically: true, encoding: .utf8)
         // The daemons run as frr, and every folder above theirs must let them through.
         try check(["chown", "-R", "frr:frr", folder])
@@ -44,6 +47,14 @@ package final class FRRRouter {
         guard eventually(within: .seconds(10), { FileManager.default.fileExists(atPath: socket) || !child.isRunning }),
             child.isRunning
         else { throw LabError("FRR's \(daemon) did not start: \(child.log)") }
+    }
+
+    /// Output interfaces of a forwarding entry, in alphabetical order, by FRR's own table; nil when it has none.
+    package func outputs(source: String, group: String) throws -> [String]? {
+        let table = try JSONSerialization.jsonObject(with: Data(show("show ip mroute json").utf8)) as? [String: Any]
+        let entry = (table?[group] as? [String: Any])?[source] as? [String: Any]
+        guard let outputs = entry?["oil"] as? [String: Any] else { return nil }
+        return outputs.keys.filter { $0 != "pimreg" }.sorted()
     }
 
     /// What `vtysh -c COMMAND` prints.
