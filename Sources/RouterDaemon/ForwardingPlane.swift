@@ -50,6 +50,7 @@ final class ForwardingPlane {
     }
 
     func interface(of number: VirtualInterface) -> InterfaceIndex? { virtualInterfaces.interface(of: number) }
+    func number(of interface: InterfaceIndex) -> VirtualInterface? { virtualInterfaces.number(of: interface) }
 
     // MARK: Virtual interfaces
 

@@ -183,7 +183,7 @@ final class RouterControl {
             shell.refreshTable()
             return try JSONText.encode(shell.engine.routesDocument(at: time))
         case .subscribers: return try JSONText.encode(shell.engine.subscribersDocument(at: time))
-        case .interfaces: return try JSONText.encode(shell.engine.interfacesDocument(at: time))
+        case .interfaces: return try JSONText.encode(shell.interfacesDocument(at: time))
         case .neighbors: return try JSONText.encode(shell.engine.neighborsDocument(at: time))
         case .counters: return try JSONText.encode(shell.countersDocument())
         case .status: return try JSONText.encode(shell.engine.statusDocument(at: time))

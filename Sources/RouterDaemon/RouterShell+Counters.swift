@@ -1,6 +1,8 @@
 import ControlProtocol
 import ControlSocket
+import LinuxIO
 import MulticastRouting
+import Wire
 
 extension RouterShell {
     /// The engine's counters with the shell's own behind them.
@@ -18,6 +20,16 @@ extension RouterShell {
             ("control-refused-connections", control?.refusedClients ?? 0),
             ("suppressed-log-lines", log.suppressed),
         ].map { NamedCount(name: $0.0, count: $0.1) }
+        return document
+    }
+
+    /// The engine's interfaces with the kernel's numbers of their virtual ones.
+    func interfacesDocument(at time: RouterTime) -> InterfacesDocument {
+        var document = engine.interfacesDocument(at: time)
+        for place in document.interfaces.indices {
+            guard let index = document.interfaces[place].index else { continue }
+            document.interfaces[place].vif = plane.number(of: InterfaceIndex(index)).map { Int($0.rawValue) }
+        }
         return document
     }
 }
