@@ -47,7 +47,7 @@ import Testing
             let script = """
                 PATH=\(root)/usr/local/bin:$PATH
                 source \(root)/usr/local/share/bash-completion/completions/mrpctl
-                offer() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}
+                offer() { COMPREPLY=(); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}
                     _mrpctl mrpctl "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"; echo "${COMPREPLY[@]}"; }
                 offer mrpctl sh
                 offer mrpctl show gro
