@@ -47,6 +47,7 @@ package enum ConfigurationFile {
         switch CocoaError.Code(rawValue: error.code) {
         case .fileReadNoSuchFile, .fileNoSuchFile: return "there is no such file"
         case .fileReadNoPermission: return "permission denied"
+        case .fileReadUnknown: return "it is not a file"
         default: return error.localizedDescription
         }
     }

@@ -4,7 +4,8 @@ import Yams
 /// YAML text as a `DocumentNode`, with every duplicate key reported instead of the first alone.
 enum YAMLDocument {
     static let maximumNodes = 200_000
-    static let maximumDuplicates = 100
+    /// The text is composed once more for each.
+    static let maximumDuplicates = 20
     /// The composer recurses once a level, and one line can open a level a character.
     static let maximumLineLength = 4_096
     static let maximumDepth = 32
@@ -21,11 +22,13 @@ enum YAMLDocument {
                 let node = root.map { reader.read($0, depth: 0) }
                 let start = SourcePosition(line: 1, column: 1)
                 return (node ?? DocumentNode(position: start, content: .empty), reader.problems)
-            } catch YamlError.duplicatedKeysInMapping(let keys, let context) where duplicates.count < maximumDuplicates
-            {
+            } catch YamlError.duplicatedKeysInMapping(let keys, let context) {
                 let position = SourcePosition(context.mark)
-                guard let masked = masking(position, in: text, number: duplicates.count) else {
-                    return (nil, [problem("the key \"\(keys.first ?? "")\" appears twice", at: position)])
+                guard duplicates.count < maximumDuplicates,
+                    let masked = masking(position, in: text, number: duplicates.count)
+                else {
+                    let rest = duplicates.isEmpty ? "" : ", as do \(duplicates.count) others"
+                    return (nil, [problem("the key \"\(keys.first ?? "")\" appears twice\(rest)", at: position)])
                 }
                 duplicates[position] = keys.first ?? ""
                 text = masked

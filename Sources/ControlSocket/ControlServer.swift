@@ -111,6 +111,7 @@ package final class ControlServer<Request: Decodable & Sendable, Reply: ControlR
     private func welcome(_ descriptor: consuming FileDescriptor) throws(SystemError) {
         guard clients.count < limits.clients else {
             counters.refusedClients += 1
+            refuse(descriptor)
             return
         }
         let client = Client(number: nextNumber)
@@ -122,6 +123,16 @@ package final class ControlServer<Request: Decodable & Sendable, Reply: ControlR
             }
         }
         counters.clients += 1
+    }
+
+    /// Says why, as far as the socket takes it at once.
+    private func refuse(_ descriptor: consuming FileDescriptor) {
+        let problem = Problem(
+            code: "too-many-connections", status: 503,
+            title: "There are \(limits.clients) connections to this control socket already.",
+            detail: "End a mrpctl watch, or look for a program that opens connections and does not close them.")
+        guard let line = try? LineCoding.encode(Reply(id: 0, problem: problem)) else { return }
+        _ = try? descriptor.send(stream: (line + [0x0A])[...])
     }
 
     private func receive(_ line: [UInt8], from client: Client) {

@@ -6,7 +6,7 @@ extension Problem {
     package static func unknownChannel(_ channel: ChannelKey) -> Problem {
         Problem(
             code: "unknown-channel", status: 404, title: "There is no channel \(channel)",
-            detail: "Ask /v1/channels for the channels there are.")
+            detail: "GET /v1/channels, or mrpctl show channels, lists the channels there are.")
     }
 
     static func notEntitled(_ channel: ChannelKey, because refusal: AuthorizationRefusal) -> Problem {
@@ -86,6 +86,6 @@ extension Problem {
     package static func unknownProxy(_ name: String) -> Problem {
         Problem(
             code: "unknown-proxy", status: 404, title: "Live proxy \(name) is not registered",
-            detail: "Register with PUT /v1/proxies/\(name) first.")
+            detail: "It registers by itself while it runs and reaches this server: mrpctl show sessions lists who has.")
     }
 }

@@ -2,6 +2,7 @@ import Clockwork
 import ControlProtocol
 import ControlSocket
 import FoundationEssentials
+import Glibc
 import JSONCoding
 
 /// The control sockets a command talks to, each with who is behind it.
@@ -40,6 +41,9 @@ package struct ControlDirectory: Sendable {
                 < ($1.description.element, $1.description.node, $1.path)
         }
         guard endpoints.isEmpty else { return }
+        if paths == nil, access(Self.defaultFolder, R_OK | X_OK) != 0, errno == EACCES {
+            throw ConsoleError(ControlSocketError.permissionDenied(path: Self.defaultFolder))
+        }
         throw failures.first
             ?? ConsoleError(
                 .notReachable, "there is no control socket in \(Self.defaultFolder)",

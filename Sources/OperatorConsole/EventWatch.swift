@@ -70,6 +70,14 @@ package final class EventWatch {
     }
 }
 
+/// What `watch` filters by; every event carries one.
+package enum WatchTopic: String, CaseIterable, Sendable {
+    // Of the router.
+    case memberships, routes, neighbors, interfaces, owners
+    // Of the roles.
+    case channels, subscribers, sessions, feeds
+}
+
 /// One event as a line for people.
 package enum EventPrinter {
     package static func line(_ json: String, on terminal: Terminal) -> String {

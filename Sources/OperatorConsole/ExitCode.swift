@@ -52,5 +52,8 @@ package struct ConsoleError: Error, Equatable, Sendable {
     }
 
     /// What standard error gets.
-    package var lines: [String] { ["mrpctl: \(message)".printable] + (hint.map { ["  \($0)".printable] } ?? []) }
+    package var lines: [String] {
+        "mrpctl: \(message)".split(separator: "\n").map { String($0).printable }
+            + (hint.map { ["  \($0)".printable] } ?? [])
+    }
 }

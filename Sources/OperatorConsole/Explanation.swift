@@ -27,14 +27,15 @@ package struct Explanation: Codable, Hashable, Sendable {
     package var subscriber: String
     package var channel: String
     package var parts: [Part]
-    /// The channel's other trees: a viewer asks for one rendition only, so these do not count.
-    package var otherTrees: [Part]
+    /// Of elements that are here several times, those that got less far: a viewer hangs on one replication point and
+    /// watches one rendition, so these do not count.
+    package var others: [Part]
 
-    package init(subscriber: String, channel: String, parts: [Part], otherTrees: [Part] = []) {
+    package init(subscriber: String, channel: String, parts: [Part], others: [Part] = []) {
         self.subscriber = subscriber
         self.channel = channel
         self.parts = parts
-        self.otherTrees = otherTrees
+        self.others = others
     }
 
     package var firstFailure: (part: Part, step: ExplainStep)? {
@@ -80,6 +81,7 @@ extension Explanation {
         subscriber: String, target: ExplainTarget, in directory: ControlDirectory
     ) throws(ConsoleError) -> Explanation {
         var parts: [Part] = []
+        var others: [Part] = []
         var trees: Set<SourceGroup> = []
         switch target {
         case .tree(let tree): trees = [tree]
@@ -87,19 +89,24 @@ extension Explanation {
             for element in Element.allCases where element != .router {
                 let found = try ask(element, subscriber, channel, directory)
                 trees.formUnion(found.flatMap(\.explanation.trees))
-                parts += found.map { Part(element: element, node: $0.node, steps: $0.explanation.steps) }
-                if found.isEmpty { parts.append(notHere(element, subscriber, target)) }
+                let ranked = found.map { Part(element: element, node: $0.node, steps: $0.explanation.steps) }
+                let best = furthest(of: ranked)
+                parts.append(best ?? notHere(element, subscriber, target))
+                others += ranked.filter { $0 != best }
             }
         }
         let routers = try askRouters(subscriber, trees.sorted(), directory)
-        guard let best = routers.max(by: { $0.progress < $1.progress }) else {
-            parts.append(notHere(.router, subscriber, target, treesKnown: !trees.isEmpty))
-            return Explanation(subscriber: subscriber, channel: target.description, parts: parts)
-        }
-        let chosen = routers.first { $0.progress == best.progress } ?? best
+        let best = furthest(of: routers)
         return Explanation(
-            subscriber: subscriber, channel: target.description, parts: parts + [chosen],
-            otherTrees: routers.filter { $0 != chosen })
+            subscriber: subscriber, channel: target.description,
+            parts: parts + [best ?? notHere(.router, subscriber, target, treesKnown: !trees.isEmpty)],
+            others: others + routers.filter { $0 != best })
+    }
+
+    /// The first of those with the most steps that hold.
+    private static func furthest(of parts: [Part]) -> Part? {
+        guard let most = parts.map(\.progress).max() else { return nil }
+        return parts.first { $0.progress == most }
     }
 
     private static func ask(

@@ -9,10 +9,11 @@ package enum ExplanationPrinter {
             lines.append(title(part))
             for step in part.steps { lines.append(line(step, on: terminal)) }
         }
-        for part in explanation.otherTrees {
+        if !explanation.others.isEmpty { lines.append("elsewhere") }
+        for part in explanation.others {
             let last = part.steps.first { $0.state != .ok }
             let summary = last.map { "\($0.name): \($0.detail)" } ?? "all steps hold"
-            lines.append("\(part.tree?.description ?? "") on \(part.node ?? "?") — \(summary)".printable)
+            lines.append("  \(title(part)) — \(summary)".printable)
         }
         return lines + [""] + verdict(explanation, on: terminal)
     }

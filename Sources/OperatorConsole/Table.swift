@@ -1,4 +1,4 @@
-/// Text in columns that fits the terminal: what does not fit is dropped, least important column first.
+/// Text in columns that fits the terminal: columns that do not fit are dropped, the most important are placed first.
 package struct Table: Sendable {
     package struct Column: Sendable {
         package enum Alignment: Sendable { case left, right }
@@ -56,20 +56,20 @@ package struct Table: Sendable {
     }
 
     private func columnsThatFit(_ limit: Int?) -> [Int] {
-        var shown = columns.indices.filter { column in
+        let filled = columns.indices.filter { column in
             columns[column].priority == 0 || rows.contains { !$0[column].text.isEmpty }
         }
-        guard let limit else { return shown }
-        func total() -> Int { shown.reduce(0) { $0 + width($1) } + Self.gap * max(0, shown.count - 1) }
-        while total() > limit, let victim = leastImportant(of: shown) { shown.removeAll { $0 == victim } }
-        return shown
-    }
-
-    /// Of equal priorities the rightmost goes first.
-    private func leastImportant(of shown: [Int]) -> Int? {
-        shown.filter { columns[$0].priority > 0 }.max {
-            columns[$0].priority < columns[$1].priority || ($0 < $1 && columns[$0].priority == columns[$1].priority)
+        guard let limit else { return filled }
+        // The most important first, of equal ones the leftmost; a wide one that does not fit leaves room for narrow ones.
+        let ranked = filled.sorted { (columns[$0].priority, $0) < (columns[$1].priority, $1) }
+        var room = limit + Self.gap
+        let shown = ranked.filter { column in
+            let needed = width(column) + Self.gap
+            guard columns[column].priority == 0 || needed <= room else { return false }
+            room -= needed
+            return true
         }
+        return shown.sorted()
     }
 
     private func line(_ cells: [Cell], shown: [Int], widths: [Int], on terminal: Terminal) -> String {

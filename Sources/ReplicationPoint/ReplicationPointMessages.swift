@@ -60,7 +60,7 @@ package enum ReplicationPointAction: Hashable, Sendable {
 }
 
 /// What an operator may want to know of, for logs and `watch`.
-package enum ReplicationPointEvent: Codable, Hashable, Sendable {
+package enum ReplicationPointEvent: Hashable, Sendable {
     case authorized(subscriber: String, channel: ChannelKey)
     case withdrawn(subscriber: String, channel: ChannelKey)
     case expired(subscriber: String, channel: ChannelKey)

@@ -62,6 +62,82 @@ private typealias Client = ControlClient<RoleRequest, RoleReply>
         #expect(throws: ControlSocketError.closed) { try client.request(long, timeout: .seconds(5)) }
     }
 
+    @Test func `a connection too many is told so, and frees nobody's place`() throws {
+        var limits = ControlLimits.standard
+        limits.clients = 8
+        let service = try echo(limits: limits)
+        defer { service.stop() }
+        var held: [SharedDescriptor] = []
+        var refused = 0
+        for _ in 0..<1_000 {
+            guard let connection = try? UnixSocket.connect(to: path) else {
+                // The kernel's queue is full: the service empties it.
+                usleep(1_000)
+                continue
+            }
+            held.append(SharedDescriptor(connection))
+        }
+        for connection in held.indices {
+            var poller = pollfd(fd: held[connection].descriptor.number, events: Int16(POLLIN), revents: 0)
+            guard poll(&poller, 1, connection < limits.clients ? 0 : 2_000) == 1 else { continue }
+            let line = try held[connection].descriptor.read(upTo: 4_096).prefix { $0 != 0x0A }
+            let reply = try LineCoding.decode(RoleReply.self, from: Array(line))
+            guard case .problem(let problem) = reply.body else { return #expect(Bool(false), "\(reply)") }
+            #expect(problem.code == "too-many-connections")
+            refused += 1
+        }
+        #expect(held.count > 100)
+        #expect(refused == held.count - limits.clients)
+        held = []
+        var served = false
+        for _ in 0..<100 where !served {
+            if var client = try? Client(path: path) {
+                let reply = try? client.request(RoleRequest(id: 7, body: .describe), timeout: .seconds(5))
+                served = reply?.body == .done
+            }
+            if !served { usleep(20_000) }
+        }
+        #expect(served)
+    }
+
+    @Test(arguments: [
+        "", "{", "}", "null", "[]", "\"\"", "0", "{\"id\":-1}", "{\"id\":1}", "{\"id\":1,\"body\":null}",
+        "{\"id\":1e400,\"body\":{}}", "{\"id\":99999999999999999999,\"body\":{\"describe\":{}}}",
+        "{\"id\":1,\"body\":{\"show\":{\"topic\":7}}}", "\u{0}", "\u{FEFF}{}", "{\"id\":1,\"id\":2}",
+        String(repeating: "[", count: 100_000), String(repeating: "{\"a\":", count: 50_000),
+        "\"" + String(repeating: "\\u0000", count: 10_000) + "\"",
+    ])
+    func `garbage is refused and the connection goes on`(line: String) throws {
+        let service = try echo()
+        defer { service.stop() }
+        let connection = try UnixSocket.connect(to: path)
+        var bytes = Array((line + "\n{\"id\":5,\"body\":{\"describe\":{}}}\n").utf8)[...]
+        while !bytes.isEmpty {
+            do throws(SystemError) {
+                bytes = bytes.dropFirst(try connection.send(stream: bytes))
+            } catch {
+                try #require(error.isWouldBlock, "\(error)")
+                usleep(1_000)
+            }
+        }
+        var answers: [UInt8] = []
+        let expected = line.isEmpty ? 1 : 2
+        while answers.count(where: { $0 == 0x0A }) < expected {
+            var poller = pollfd(fd: connection.number, events: Int16(POLLIN), revents: 0)
+            try #require(poll(&poller, 1, 10_000) == 1)
+            let received = try connection.read(upTo: 65_536)
+            try #require(!received.isEmpty, "the connection was closed")
+            answers += received
+        }
+        let replies = try answers.split(separator: 0x0A).map { try LineCoding.decode(RoleReply.self, from: Array($0)) }
+        #expect(replies.last == RoleReply(id: 5, body: .done))
+        if expected == 2, case .problem(let problem) = replies[0].body {
+            #expect(problem.code == "malformed-request")
+        } else {
+            #expect(expected == 1)
+        }
+    }
+
     @Test func `watchers hear their topics only`() throws {
         let service = try echo()
         defer { service.stop() }

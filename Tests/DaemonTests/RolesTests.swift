@@ -4,8 +4,10 @@ import ControlProtocol
 import ControlSocket
 import Credentials
 import Daemon
+import Dispatch
 import Glibc
 import HTTPEdge
+import JSONCoding
 import LinuxIO
 import Logging
 import MRPConfiguration
@@ -91,6 +93,36 @@ final class Stage: Sendable {
             defer { group.cancelAll() }
             try await work()
         }
+    }
+
+    /// The first event of `topic`; the watch has begun when this returns. It waits on a thread of its own.
+    func firstEvent(
+        of topic: RoleTopic, at socket: String
+    ) async throws -> AsyncThrowingStream<RoleEventDocument, any Error> {
+        let path = "\(folder)/\(socket)"
+        let (stream, continuation) = AsyncThrowingStream.makeStream(of: RoleEventDocument.self)
+        try await withCheckedThrowingContinuation { (begun: CheckedContinuation<Void, any Error>) in
+            DispatchQueue.global().async {
+                var isWatching = false
+                do {
+                    var client = try ControlClient<RoleRequest, RoleReply>(path: path)
+                    try client.send(RoleRequest(id: 1, body: .watch(topics: [topic.rawValue])), timeout: .seconds(5))
+                    // An answer to what comes after it says that the watch was read.
+                    _ = try client.request(RoleRequest(id: 2, body: .describe), timeout: .seconds(5))
+                    isWatching = true
+                    begun.resume()
+                    guard case .event(let json) = try client.receive(timeout: .seconds(30)).body else {
+                        throw TestFailure("not an event")
+                    }
+                    continuation.yield(try JSONText.decode(RoleEventDocument.self, from: json))
+                    continuation.finish()
+                } catch {
+                    if !isWatching { begun.resume(throwing: error) }
+                    continuation.finish(throwing: error)
+                }
+            }
+        }
+        return stream
     }
 
     func show(_ topic: RoleTopic, at socket: String) async throws -> String {
@@ -180,6 +212,24 @@ func eventually(
                 #expect(try await stage.show(.counters, at: "proxy").contains("ingest-playlist-failures"))
                 #expect(try await stage.show(.feeds, at: "proxy").contains("in-step"))
                 #expect(try await stage.show(.sessions, at: "proxy").contains("acme/news/720p"))
+            }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `who watches a role's channels hears of them in the words of every role, and of nothing else`() async throws {
+        let stage = try Stage()
+        try await stage.run { [allocation, join, news] in
+            try await stage.withRoles {
+                var proxyEvents = try await stage.firstEvent(of: .channels, at: "proxy").makeAsyncIterator()
+                var pointEvents = try await stage.firstEvent(of: .channels, at: "point").makeAsyncIterator()
+                stage.server.publish([allocation])
+                stage.server.publish([join])
+                let proxy = try #require(try await proxyEvents.next())
+                let point = try #require(try await pointEvents.next())
+                #expect((proxy.role, proxy.event, proxy.channel) == (.liveProxy, "allocated", news))
+                #expect((point.role, point.event, point.channel) == (.replicationPoint, "channel-mapped", news))
+                #expect([proxy.topic, point.topic] == ["channels", "channels"])
             }
         }
     }

@@ -68,7 +68,7 @@ struct ServiceManagerTests {
 
     @Test func `the watchdog's timeout counts only for the process it names`() {
         let mine = ["WATCHDOG_USEC": "10000000", "WATCHDOG_PID": "\(getpid())"]
-        let other = ["WATCHDOG_USEC": "10000000", "WATCHDOG_PID": "1"]
+        let other = ["WATCHDOG_USEC": "10000000", "WATCHDOG_PID": "\(getpid() + 1)"]
         #expect(ServiceManager.watchdogTimeout { mine[$0] } == .seconds(10))
         #expect(ServiceManager.watchdogTimeout { other[$0] } == nil)
     }

@@ -178,6 +178,18 @@ private let router = "node: r1\nrouter:\n  interfaces:\n"
         #expect(!problems("\u{FEFF}").isEmpty)
     }
 
+    @Test func `nothing but mistakes costs a page of problems, not minutes`() {
+        let unknown = problems("node: n\n" + (0..<50_000).map { "k\($0): 1" }.joined(separator: "\n"))
+        #expect(unknown.count == 101)
+        #expect(unknown.last == "f:end: there may be more problems: these 100 come first")
+        let twice = problems(String(repeating: "node: n\n", count: 500))
+        #expect(twice == ["f:21:1: the key \"node\" appears twice, as do 20 others"])
+    }
+
+    @Test func `a folder is no configuration`() {
+        #expect(ConfigurationCheck(path: "/").lines.first == "/:1:1: cannot be read: it is not a file")
+    }
+
     @Test func `a file that is not there is a problem`() {
         let check = ConfigurationCheck(path: "/nonexistent/mrp.yaml")
         #expect(check.lines.first == "/nonexistent/mrp.yaml:1:1: cannot be read: there is no such file")

@@ -50,7 +50,7 @@ struct SystemdTests {
 
     /// As the README says.
     private func issueCertificate() throws {
-        let pki = "/root/pki"
+        let pki = "/var/tmp/pki"
         try machine.run("mrpctl", "certificate", "authority", "--directory", pki)
         try machine.run(
             "mrpctl", "certificate", "issue", "--directory", pki, "--role", "replication-point", "--name", "rp1",

@@ -81,6 +81,28 @@ import Wire
         #expect(!gathered.isComplete)
     }
 
+    @Test func `another replication point's silence about a subscriber is no failure of hers`() throws {
+        let channel = try #require(channel)
+        let (good, bad) = (
+            RoleExplanation(role: .replicationPoint, steps: [ExplainStep("authorized", .ok, "alice may join")]),
+            RoleExplanation(role: .replicationPoint, steps: [ExplainStep("authorized", .failed, "not authorized here")])
+        )
+        let (goodJSON, badJSON) = (try JSONText.encode(good), try JSONText.encode(bad))
+        let first = try FakeElement(.replicationPoint, node: "a") { _ in .document(json: badJSON) }
+        let second = try FakeElement(.replicationPoint, node: "b") { _ in .document(json: goodJSON) }
+        let gathered = try Explanation.gather(
+            subscriber: "alice", target: .channel(channel),
+            in: ControlDirectory(paths: [first.path, second.path]))
+        #expect(gathered.firstFailure == nil)
+        #expect(gathered.parts.filter { $0.element == .replicationPoint }.map(\.node) == ["b"])
+        #expect(gathered.others.map(\.node) == ["a"])
+    }
+
+    @Test func `an error of several lines stays on several lines`() {
+        #expect(
+            ConsoleError(.configurationInvalid, "f:1:1: one\nf:2:1: two").lines == ["mrpctl: f:1:1: one", "f:2:1: two"])
+    }
+
     @Test func `the router is asked about the trees that a role names, and the one that got furthest counts`() throws {
         let channel = try #require(channel)
         let trees = [1, 2].map {

@@ -21,10 +21,17 @@ import Testing
             ])
     }
 
-    @Test(arguments: [(37, 3), (36, 2), (29, 2), (28, 1), (5, 1)])
+    @Test(arguments: [(37, 3), (36, 2), (29, 2), (28, 2), (27, 1), (5, 1)])
     func `what does not fit is dropped, least important column first`(_ width: Int, _ columns: Int) {
         let heading = sample().lines(on: Terminal(width: width, hasColour: false)).first ?? ""
         #expect(heading.split(separator: " ").count == columns)
+    }
+
+    @Test func `a wide column that does not fit leaves its place to narrow ones`() {
+        var table = sample()
+        table.append(["(10.0.0.1,232.1.1.3)", "\(String(repeating: "9", count: 40))", ""])
+        let heading = table.lines(on: Terminal(width: 40, hasColour: false)).first
+        #expect(heading == "GROUP                 REMARK")
     }
 
     @Test func `a column that nobody fills is left out`() {

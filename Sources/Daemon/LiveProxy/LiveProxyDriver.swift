@@ -183,7 +183,8 @@ actor LiveProxyDriver: RoleConsole {
 
     private func tell(_ event: LiveProxyEvent) {
         logger.info("\(event)")
-        if let json = try? JSONText.encode(event) { control?.publish(topic: "events", json: json) }
+        let document = event.document(at: WallClock.now())
+        if let json = try? JSONText.encode(document) { control?.publish(topic: document.topic, json: json) }
     }
 
     /// Without the disk the proxy goes on: it is then the next restart that may have to begin anew, and the log says so.

@@ -110,7 +110,8 @@ actor ReplicationPointDriver: RoleConsole {
         case .closeSession(let id, let reason): delivery?.close(session: id, reason: reason)
         case .event(let event):
             logger.debug("\(event)")
-            if let json = try? JSONText.encode(event) { control?.publish(topic: "events", json: json) }
+            let document = event.document(at: WallClock.now())
+            if let json = try? JSONText.encode(document) { control?.publish(topic: document.topic, json: json) }
         }
     }
 

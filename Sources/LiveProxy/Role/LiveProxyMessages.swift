@@ -52,7 +52,7 @@ package struct IngestOrder: Hashable, Sendable {
 }
 
 /// What an operator may want to know of, for logs and `watch`.
-package enum LiveProxyEvent: Codable, Hashable, Sendable {
+package enum LiveProxyEvent: Hashable, Sendable {
     case allocated(channel: ChannelKey, generation: UInt64)
     case refused(channel: ChannelKey, reason: String)
     /// `reason`: `idle`, `last-leave`, `withdrawn`, `description-changed`.

@@ -33,6 +33,9 @@ package struct ConfigurationProblems: Error, Equatable, Sendable, CustomStringCo
 
 /// Where readers put what they find, so that one run reports all of it.
 final class ProblemLog {
+    /// More are not told in one run: nobody reads them, and a file of nothing but mistakes must not cost minutes.
+    static let maximumProblems = 100
+
     private(set) var problems: [ConfigurationProblem] = []
     /// Every key that was asked for, dotted from the top of the file.
     private(set) var askedKeys: Set<String> = []
@@ -42,6 +45,13 @@ final class ProblemLog {
     }
 
     func add(_ message: String, at position: SourcePosition) {
+        guard !isFull else { return }
         problems.append(ConfigurationProblem(position: position, message: message))
+        if isFull {
+            let more = "there may be more problems: these \(Self.maximumProblems) come first"
+            problems.append(ConfigurationProblem(position: .end, message: more))
+        }
     }
+
+    var isFull: Bool { problems.count >= Self.maximumProblems }
 }

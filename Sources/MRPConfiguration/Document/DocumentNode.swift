@@ -8,11 +8,14 @@ package struct SourcePosition: Hashable, Sendable, Comparable, CustomStringConve
         self.column = column
     }
 
+    /// Behind everything.
+    static let end = SourcePosition(line: .max, column: .max)
+
     package static func < (left: SourcePosition, right: SourcePosition) -> Bool {
         (left.line, left.column) < (right.line, right.column)
     }
 
-    package var description: String { "\(line):\(column)" }
+    package var description: String { self == .end ? "end" : "\(line):\(column)" }
 }
 
 /// A configuration file as its syntax alone understands it: no key and no value has a meaning yet.

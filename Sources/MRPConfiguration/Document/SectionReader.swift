@@ -41,7 +41,7 @@ struct SectionReader {
 
     /// Reports every key nobody asked for.
     func finish() {
-        for entry in entries where !known.contains(entry.key) {
+        for entry in entries where !known.contains(entry.key) && !log.isFull {
             let near = suggestion(for: entry.key, among: known)
             log.add("unknown key \"\(name(entry.key))\"\(hint(near))", at: entry.position)
         }

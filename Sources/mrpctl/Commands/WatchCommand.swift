@@ -1,13 +1,18 @@
 import ArgumentParser
 import OperatorConsole
 
+extension WatchTopic: ExpressibleByArgument {}
+
 struct WatchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch", abstract: "Prints what happens as it happens, until it is interrupted.",
-        discussion: "The router's topics: memberships, routes, neighbors, interfaces, owners. Without any: everything.")
+        discussion: """
+            Without a topic: everything. The router tells of memberships, routes, neighbors, interfaces and owners, the \
+            roles of channels, subscribers, sessions and feeds.
+            """)
 
     @Argument(help: "Topics to follow.")
-    var topics: [String] = []
+    var topics: [WatchTopic] = []
 
     @OptionGroup var sockets: SocketOptions
     @OptionGroup var output: OutputOptions
@@ -17,6 +22,6 @@ struct WatchCommand: ParsableCommand {
         let watch = try EventWatch { json in
             StandardOutput.print(isJSON ? json : EventPrinter.line(json, on: terminal))
         }
-        try watch.run(topics: topics, endpoints: sockets.directory().endpoints)
+        try watch.run(topics: topics.map(\.rawValue), endpoints: sockets.directory().endpoints)
     }
 }

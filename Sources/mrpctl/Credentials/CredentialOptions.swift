@@ -2,6 +2,7 @@ import ArgumentParser
 import Clockwork
 import Credentials
 import FoundationEssentials
+import Glibc
 import OperatorConsole
 
 /// Where keys and certificates are kept.
@@ -20,7 +21,9 @@ struct CredentialFolder: ParsableArguments {
             try FileManager.default.createDirectory(
                 atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         } catch {
-            throw ConsoleError(.failed, "cannot make the folder \(directory): \(error)")
+            let cause = (error as? CocoaError)?.underlying as? POSIXError
+            let reason = cause.map { String(cString: strerror($0.code.rawValue)) } ?? "\(error)"
+            throw ConsoleError(.failed, "cannot make the folder \(directory): \(reason)")
         }
     }
 

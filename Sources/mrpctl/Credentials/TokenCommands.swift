@@ -103,7 +103,7 @@ struct TokenCommand: ParsableCommand {
         func run() throws {
             let path = file == "-" ? "/dev/stdin" : file
             guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-                throw ConsoleError(.failed, "cannot read \(file)")
+                throw ConsoleError(.failed, "cannot read a token from \(file == "-" ? "standard input" : file)")
             }
             let token = text.split(whereSeparator: \.isWhitespace).joined()
             let key = try folder.read(publicKey, as: .shared)

@@ -1,6 +1,13 @@
 import Foundation
 
 extension Lab {
+    /// Why lines cannot be impaired here; nil when they can. Some hosts keep the device for root alone, whom a user
+    /// namespace does not make.
+    package static var impairmentObstacle: String? {
+        access("/dev/net/tun", R_OK | W_OK) == 0
+            ? nil : "/dev/net/tun cannot be opened: \(String(cString: strerror(errno)))"
+    }
+
     /// A link with a bad line in it: `mrp-impair` in a node of its own between the two ends.
     ///
     /// - Parameter options: as `mrp-impair` takes them, e.g. `["--delay", "20", "--jitter", "5"]`.
