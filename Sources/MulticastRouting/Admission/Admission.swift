@@ -26,14 +26,14 @@ struct Admission: Sendable {
 
     // MARK: Owners' items
 
-    /// Applies what an owner changed; the groups it concerns, sorted.
-    mutating func apply(_ difference: OwnerTable.Difference, owner: String) -> [IPAddress] {
-        var groups: Set<IPAddress> = []
+    /// Applies what an owner changed; whom it concerns in which groups.
+    mutating func apply(_ difference: OwnerTable.Difference, owner: String) -> [IPAddress: ConcernedHosts] {
+        var groups: [IPAddress: ConcernedHosts] = [:]
         for item in difference.removed { remove(item, owner: owner, &groups) }
         for item in difference.added {
             if Self.isValid(item) { insert(item, owner: owner, &groups) } else { invalidItems &+= 1 }
         }
-        return groups.sorted()
+        return groups
     }
 
     private static func isValid(_ item: RouterFeedItem) -> Bool {
@@ -51,33 +51,36 @@ struct Admission: Sendable {
         return !source.isMulticast && !source.isUnspecified
     }
 
-    private mutating func insert(_ item: RouterFeedItem, owner: String, _ groups: inout Set<IPAddress>) {
+    private mutating func insert(_ item: RouterFeedItem, owner: String, _ groups: inout [IPAddress: ConcernedHosts]) {
         switch item {
         case .authorization(let entry):
+            // The first one changes the reason that everybody else is refused for.
+            let isFirst = authorizations.isEmpty(entry.tree)
             authorizations.insert(entry, owner: owner)
-            groups.insert(entry.tree.group)
+            groups[entry.tree.group, default: .nobody].formUnion(isFirst ? .all : .hosts(of: entry.binding))
         case .sourceMapping(let group, let source):
             sources.insert(source, of: group, owner: owner, key: item.key)
-            groups.insert(group)
+            groups[group] = .all
         case .localTree(let tree):
             guard let source = tree.source else { return }
             sources.insert(source, of: tree.group, owner: owner, key: item.key)
-            groups.insert(tree.group)
+            groups[tree.group] = .all
         }
     }
 
-    private mutating func remove(_ item: RouterFeedItem, owner: String, _ groups: inout Set<IPAddress>) {
+    private mutating func remove(_ item: RouterFeedItem, owner: String, _ groups: inout [IPAddress: ConcernedHosts]) {
         switch item {
         case .authorization(let entry):
             authorizations.remove(entry, owner: owner)
-            groups.insert(entry.tree.group)
+            let wasLast = authorizations.isEmpty(entry.tree)
+            groups[entry.tree.group, default: .nobody].formUnion(wasLast ? .all : .hosts(of: entry.binding))
         case .sourceMapping(let group, let source):
             sources.remove(source, of: group, owner: owner, key: item.key)
-            groups.insert(group)
+            groups[group] = .all
         case .localTree(let tree):
             guard let source = tree.source else { return }
             sources.remove(source, of: tree.group, owner: owner, key: item.key)
-            groups.insert(tree.group)
+            groups[tree.group] = .all
         }
     }
 

@@ -74,11 +74,14 @@ struct AuthorizationIndex: Sendable {
 
     // MARK: Expiry
 
-    /// The groups in which an authorization has ended, sorted.
-    mutating func expire(at wall: UnixTime) -> [IPAddress] {
-        var groups: Set<IPAddress> = []
-        while let key = expiries.popDue(at: Instant(calendar: wall)) { groups.insert(key.tree.group) }
-        return groups.sorted()
+    /// The groups in which an authorization has ended, and whom it was for.
+    mutating func expire(at wall: UnixTime) -> [IPAddress: ConcernedHosts] {
+        var groups: [IPAddress: ConcernedHosts] = [:]
+        while let key = expiries.popDue(at: Instant(calendar: wall)) {
+            let hosts = trees[key.tree]?.held[key].map { ConcernedHosts.hosts(of: $0.authorization.binding) } ?? .nobody
+            groups[key.tree.group, default: .nobody].formUnion(hosts)
+        }
+        return groups
     }
 
     mutating func nextExpiry() -> UnixTime? { expiries.nextDeadline()?.calendar }
