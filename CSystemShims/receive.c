@@ -17,6 +17,7 @@ enum { control_size = 256 };
 struct mrp_receive_batch {
     uint32_t capacity;
     uint32_t buffer_size;
+    uint32_t used;  // messages whose lengths the kernel may have written since they were set
     struct mmsghdr *messages;
     struct iovec *vectors;
     struct sockaddr_storage *sources;
@@ -39,6 +40,7 @@ struct mrp_receive_batch *mrp_receive_batch_create(uint32_t capacity, uint32_t b
     if (!batch) return NULL;
     batch->capacity = capacity;
     batch->buffer_size = buffer_size;
+    batch->used = capacity;
     batch->messages = calloc(capacity, sizeof *batch->messages);
     batch->vectors = calloc(capacity, sizeof *batch->vectors);
     batch->sources = calloc(capacity, sizeof *batch->sources);
@@ -61,12 +63,14 @@ struct mrp_receive_batch *mrp_receive_batch_create(uint32_t capacity, uint32_t b
 }
 
 int mrp_receive_batch_fill(struct mrp_receive_batch *batch, int fd) {
-    for (uint32_t i = 0; i < batch->capacity; i++) {
+    for (uint32_t i = 0; i < batch->used; i++) {
         // The kernel wrote the lengths of the last round here.
         batch->messages[i].msg_hdr.msg_namelen = sizeof *batch->sources;
         batch->messages[i].msg_hdr.msg_controllen = control_size;
     }
     int count = recvmmsg(fd, batch->messages, batch->capacity, MSG_DONTWAIT, NULL);
+    // A message that could not be received may have been written to as well.
+    batch->used = count < 0 ? 1 : (uint32_t)count + 1 < batch->capacity ? (uint32_t)count + 1 : batch->capacity;
     return count < 0 ? -errno : count;
 }
 

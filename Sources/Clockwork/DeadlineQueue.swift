@@ -52,12 +52,14 @@ package struct DeadlineQueue<Key: Hashable & Sendable>: Sendable {
 
     @inlinable
     package mutating func cancel(_ key: Key) {
-        live[key] = nil
+        if !live.isEmpty { live[key] = nil }
     }
 
     /// Takes the earliest timer that is due at `now`; nil when none is.
     @inlinable
     package mutating func popDue(at now: Instant) -> Key? {
+        // Asked far more often than anything is due; a stale slot that is not due is in nobody's way.
+        guard !heap.isEmpty, heap[0].deadline <= now else { return nil }
         dropStale()
         guard let first = heap.first, first.deadline <= now else { return nil }
         removeFirst()
@@ -67,6 +69,8 @@ package struct DeadlineQueue<Key: Hashable & Sendable>: Sendable {
 
     @inlinable
     mutating func dropStale() {
+        // Each live timer has one slot, so that equal numbers mean that none is stale.
+        if heap.count == live.count { return }
         while let first = heap.first, live[first.key]?.number != first.number { removeFirst() }
     }
 

@@ -24,6 +24,7 @@ package final class ControlServer<Request: Decodable & Sendable, Reply: ControlR
     private let handler: (Event) -> Void
     private var token: EventLoop.Token?
     private var clients: [Client: LineConnection] = [:]
+    private var decoder: LineDecoder<Client, Request>?
     private var nextNumber: UInt64 = 0
     package private(set) var counters = ControlCounters()
 
@@ -36,6 +37,9 @@ package final class ControlServer<Request: Decodable & Sendable, Reply: ControlR
         self.loop = loop
         self.limits = limits
         self.handler = handler
+        decoder = LineDecoder(on: loop, limit: limits.clients, waitingBytes: limits.snapshotBytes) {
+            [weak self] client, outcome in self?.receive(outcome, from: client)
+        }
         do throws(SystemError) {
             let listener = try UnixListener(path: path, permissions: 0o660)
             token = try loop.add(listener.descriptor, .readable) { [weak self] _ in self?.acceptAll() }
@@ -136,22 +140,30 @@ package final class ControlServer<Request: Decodable & Sendable, Reply: ControlR
     }
 
     private func receive(_ line: [UInt8], from client: Client) {
-        if line.isEmpty { return }
-        do throws(ControlSocketError) {
-            let request = try LineCoding.decode(Request.self, from: line)
+        if line.isEmpty || decoder?.take(line, from: client) == true { return }
+        counters.overlongLines += 1
+        clients[client]?.close()
+    }
+
+    private func receive(_ outcome: LineDecoder<Client, Request>.Outcome, from client: Client) {
+        // An earlier line of the same round may have cost the connection.
+        guard clients[client] != nil else { return }
+        switch outcome {
+        case .message(let request):
             counters.requests += 1
             handler(.request(client, request))
-        } catch {
+        case .malformed(let identifier, let error):
             counters.malformed += 1
             let problem = Problem(
                 code: "malformed-request", status: 400, title: "This is not a request.",
                 detail: "\(error). Send one JSON object a line; mrpctl does.")
-            send(Reply(id: LineCoding.identifier(of: line), problem: problem), to: client)
+            send(Reply(id: identifier, problem: problem), to: client)
         }
     }
 
     private func ended(_ client: Client, _ reason: LineConnection.CloseReason) {
         clients[client] = nil
+        decoder?.forget(client)
         if case .lineTooLong = reason { counters.overlongLines += 1 }
         handler(.disconnected(client))
     }

@@ -54,6 +54,8 @@ final class EventLog {
         write(level, document.event, Self.facts(of: document))
     }
 
+    static func writes(_ event: RouterEvent) -> Bool { level(of: event) != nil }
+
     private static func level(of event: RouterEvent) -> Level? {
         switch event {
         case .memberAdmitted, .memberLeft, .unicastMemberAdmitted, .unicastMemberLeft, .treeAdded, .treeRemoved,

@@ -103,7 +103,8 @@ final class ForwardingPlane {
         } catch {
             for change in wanted { failures[change.key.tree] = error.description }
         }
-        noteWritten(wanted.map(\.key), failures)
+        if !unwritten.isEmpty { noteWritten(wanted.map(\.key), failures) }
+        guard !failures.isEmpty else { return batches.map { ($0.number, []) } }
         return batches.map { batch in
             let failed = batch.changes.compactMap { change in
                 failures[change.tree].map { ForwardingFailure(tree: change.tree, problem: $0) }
@@ -113,7 +114,6 @@ final class ForwardingPlane {
     }
 
     private func noteWritten(_ keys: [ForwardingKey], _ failures: [SourceGroup: String]) {
-        guard !unwritten.isEmpty else { return }
         for key in keys where failures[key.tree] == nil { unwritten.remove(key) }
         releaseRestingNumbers()
     }

@@ -151,6 +151,8 @@ final class RouterControl {
 
     // MARK: Watching
 
+    var isWatched: Bool { !watchers.isEmpty }
+
     func publish(_ event: RouterEventDocument) {
         guard !watchers.isEmpty, let json = try? JSONText.encode(event) else { return }
         for client in watchers.keys.sorted() {

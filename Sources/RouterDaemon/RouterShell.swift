@@ -202,6 +202,7 @@ final class RouterShell {
     }
 
     private func tell(_ event: RouterEvent) {
+        guard control?.isWatched == true || EventLog.writes(event) else { return }
         let document = engine.document(event, at: Self.time())
         control?.publish(document)
         log.write(event, document)

@@ -44,7 +44,26 @@ package enum IPAddress: Hashable, Sendable, Comparable, CustomStringConvertible 
         return nil
     }
 
-    // Written out, because the compiler's own comparison of enumerations goes through witness tables.
+    // Equality, hash and order are written out: addresses are the keys of every table a report goes through, and what
+    // the compiler makes of enumerations hashes piece by piece and compares through witness tables.
+
+    package static func == (left: IPAddress, right: IPAddress) -> Bool {
+        switch (left, right) {
+        case (.v4(let mine), .v4(let theirs)): mine.rawValue == theirs.rawValue
+        case (.v6(let mine), .v6(let theirs)): mine.high == theirs.high && mine.low == theirs.low
+        case (.v4, .v6), (.v6, .v4): false
+        }
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        switch self {
+        case .v4(let address): hasher.combine(UInt64(address.rawValue))
+        case .v6(let address):
+            hasher.combine(address.high)
+            hasher.combine(address.low)
+        }
+    }
+
     package static func < (left: IPAddress, right: IPAddress) -> Bool {
         switch (left, right) {
         case (.v4(let mine), .v4(let theirs)): mine < theirs

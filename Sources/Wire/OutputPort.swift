@@ -22,9 +22,13 @@ package struct OutputPort: Hashable, Sendable, Comparable, CustomStringConvertib
         self.bridgePort = bridgePort
     }
 
+    /// Zero is no interface's number.
+    private var packed: UInt64 { UInt64(interface.rawValue) << 32 | UInt64(bridgePort?.rawValue ?? 0) }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(packed) }
+
     package static func < (left: OutputPort, right: OutputPort) -> Bool {
-        (left.interface.rawValue, left.bridgePort?.rawValue ?? 0)
-            < (right.interface.rawValue, right.bridgePort?.rawValue ?? 0)
+        left.packed < right.packed
     }
 
     package var description: String { bridgePort.map { "\(interface).\($0)" } ?? interface.description }

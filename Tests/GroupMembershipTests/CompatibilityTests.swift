@@ -36,7 +36,8 @@ import Wire
         link.receive(say(.modeIsExclude))
         #expect(record(link)?.version == .v2)
         link.pass(.seconds(10))
-        #expect(link.receive(say(.modeIsExclude)) == [.changed(group: key, port: Link.port(1))])
+        #expect(
+            link.receive(say(.modeIsExclude)) == [.changed(group: key, port: Link.port(1), host: .v4(Link.host(1)))])
         #expect(record(link)?.version == .v3)
     }
 

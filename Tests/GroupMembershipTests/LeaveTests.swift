@@ -8,7 +8,9 @@ import Wire
     let key = IPAddress.v4(IPv4Address(239, 1, 1, 1))
     let source = IPv4Address(198, 51, 100, 1)
 
-    private func changed(_ port: UInt32? = 1) -> MembershipAction { .changed(group: key, port: Link.port(port)) }
+    private func changed(_ port: UInt32? = 1, host: UInt16 = 1) -> MembershipAction {
+        .changed(group: key, port: Link.port(port), host: .v4(Link.host(host)))
+    }
     private func hosts(_ link: Link) -> [IPv4Address] { link.core.memberships(of: key).compactMap(\.host.v4) }
 
     // MARK: At once
@@ -230,7 +232,7 @@ import Wire
         #expect(hosts(link) == [Link.host(1), Link.host(2)])
         link.receive(IGMPHostMessage.query(IGMPQuery(version: .v3, group: group, maxResponseTime: 10), from: rival))
         let happened = link.pass(.seconds(2))
-        #expect(happened.map(\.action) == [changed()])
+        #expect(happened.map(\.action) == [changed(), changed(host: 2)])
         #expect(link.core.groups.isEmpty)
     }
 }

@@ -18,7 +18,7 @@ import Wire
         #expect(link.core.allMemberships().map(\.expires) == [start + .seconds(260)])
         let happened = link.pass(.seconds(300)).filter { $0.action.query == nil }
         #expect(happened.map(\.at) == [start + .seconds(260)])
-        #expect(happened.map(\.action) == [.changed(group: key, port: Link.port(1))])
+        #expect(happened.map(\.action) == [.changed(group: key, port: Link.port(1), host: .v4(Link.host(1)))])
         #expect(link.core.groups.isEmpty)
     }
 
@@ -108,7 +108,10 @@ import Wire
         }
         var actions: [MembershipAction] = []
         link.core.remove(bridgePort: InterfaceIndex(1), into: &actions)
-        #expect(actions == [.changed(group: key, port: Link.port(1))])
+        let gone = [UInt16(1), 2].map {
+            MembershipAction.changed(group: key, port: Link.port(1), host: .v4(Link.host($0)))
+        }
+        #expect(actions == gone)
         #expect(link.core.allMemberships().map(\.host) == [.v4(Link.host(3))])
     }
 
@@ -119,11 +122,15 @@ import Wire
             for host in [UInt16(1), 2] { link.receive(IGMPHostMessage.join(name, from: Link.host(host))) }
         }
         var actions: [MembershipAction] = []
-        link.core.remove(host: .v4(Link.host(1)), group: key, into: &actions)
-        #expect(actions == [.changed(group: key, port: Link.port(1))])
+        let gone = IPAddress.v4(Link.host(1))
+        link.core.remove(host: gone, group: key, port: Link.port(2), into: &actions)
+        #expect(actions == [], "it is no member on that port")
+        link.core.remove(host: gone, group: key, port: Link.port(1), into: &actions)
+        #expect(actions == [.changed(group: key, port: Link.port(1), host: gone)])
+        #expect(link.core.membership(of: key, host: gone, on: Link.port(1)) == nil)
         actions = []
-        link.core.remove(host: .v4(Link.host(1)), into: &actions)
-        #expect(actions == [.changed(group: .v4(other), port: Link.port(1))])
+        link.core.remove(host: gone, into: &actions)
+        #expect(actions == [.changed(group: .v4(other), port: Link.port(1), host: gone)])
         #expect(link.core.allMemberships().map(\.host) == [.v4(Link.host(2)), .v4(Link.host(2))])
         link.receive(IGMPHostMessage.join(group, from: Link.host(1)))
         #expect(link.core.memberships(of: key).count == 2)
@@ -135,7 +142,8 @@ import Wire
         link.receive(IGMPHostMessage.join(group, from: Link.host(2)), port: 2)
         #expect(
             link.stop() == [
-                .changed(group: key, port: Link.port(1)), .changed(group: key, port: Link.port(2)),
+                .changed(group: key, port: Link.port(1), host: .v4(Link.host(1))),
+                .changed(group: key, port: Link.port(2), host: .v4(Link.host(2))),
             ])
         #expect(link.stop().isEmpty)
         var actions: [MembershipAction] = []

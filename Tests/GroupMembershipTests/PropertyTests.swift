@@ -112,7 +112,10 @@ import Wire
             let actions = act(&link, &chance)
             let after = visible(link)
             let told = Set(
-                actions.compactMap { if case .changed(let group, let port) = $0 { "\(group) \(port)" } else { nil } })
+                actions.compactMap { action -> String? in
+                    guard case .changed(let group, let port, let host) = action else { return nil }
+                    return "\(group) \(port) \(host)"
+                })
             let changed = Set(Set(before.keys).union(after.keys).filter { before[$0] != after[$0] })
             #expect(told.isSuperset(of: changed), "seed \(seed), step \(step)")
             for place in told.subtracting(changed) {
@@ -164,8 +167,8 @@ import Wire
     /// What a layer above sees of each group on each port, times left out.
     private func visible(_ link: Link) -> [String: [String]] {
         Dictionary(
-            grouping: link.core.allMemberships(), by: { "\($0.group) \($0.port)" }
-        ).mapValues { $0.map { "\($0.host) \($0.version) \($0.filterMode) \($0.sources) \($0.isLeaving)" } }
+            grouping: link.core.allMemberships(), by: { "\($0.group) \($0.port) \($0.host)" }
+        ).mapValues { $0.map { "\($0.version) \($0.filterMode) \($0.sources) \($0.isLeaving)" } }
     }
 
     /// The rules that do not hold.

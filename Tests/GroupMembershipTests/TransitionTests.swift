@@ -158,7 +158,7 @@ struct Transition: CustomTestStringConvertible, Sendable {
         let queries = actions.compactMap(\.query)
         #expect(numbers(queries.flatMap(\.sources).map(IPAddress.v4)).sorted() == row.asked)
         #expect(queries.contains { $0.sources.isEmpty } == row.asksGroup)
-        let isChanged = actions.contains(.changed(group: group, port: Link.port(1)))
+        let isChanged = actions.contains(.changed(group: group, port: Link.port(1), host: .v4(Link.host(1))))
         #expect(isChanged == (visible(before) != visible(after)))
     }
 

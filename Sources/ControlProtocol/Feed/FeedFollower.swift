@@ -33,7 +33,7 @@ package struct FeedFollower<Item: FeedItem>: Sendable {
 
     package subscript(key: String) -> Item? { items[key] }
     package var count: Int { items.count }
-    package var current: [Item] { items.values.sorted { $0.key < $1.key } }
+    package var current: [Item] { Self.sorted(items) { _, _ in true } }
 
     /// Applies `message`; after an error the state is unchanged and a snapshot must be asked for.
     package mutating func apply(_ message: FeedMessage<Item>) throws(FeedError) -> FeedDifference<Item> {
@@ -63,11 +63,16 @@ package struct FeedFollower<Item: FeedItem>: Sendable {
         guard snapshot.count <= maximumItems else { throw .tooManyItems(limit: maximumItems) }
         var wanted: [String: Item] = [:]
         for item in snapshot { wanted[item.key] = item }
-        let upserts = wanted.values.filter { items[$0.key] != $0 }.sorted { $0.key < $1.key }
-        let removals = items.values.filter { wanted[$0.key] == nil }.sorted { $0.key < $1.key }
+        let upserts = Self.sorted(wanted) { items[$0] != $1 }
+        let removals = Self.sorted(items) { key, _ in wanted[key] == nil }
         items = wanted
         self.position = position
         return FeedDifference(upserts: upserts, removals: removals)
+    }
+
+    /// Those of `items` that `isMeant` says, in the order of their keys, none of which is computed anew.
+    private static func sorted(_ items: [String: Item], where isMeant: (String, Item) -> Bool) -> [Item] {
+        items.filter { isMeant($0.key, $0.value) }.sorted { $0.key < $1.key }.map(\.value)
     }
 
     private mutating func change(

@@ -26,7 +26,9 @@ extension GroupState {
             throw error
         }
         if !isPresent { usage.add(records[index]) }
-        if outcome.isChanged || !isPresent { events.append(.changed(group: group, port: reporter.port)) }
+        if outcome.isChanged || !isPresent {
+            events.append(.changed(group: group, port: reporter.port, host: reporter.host))
+        }
         if records[index].isEmpty {
             usage.remove(records[index])
             remove(at: index)

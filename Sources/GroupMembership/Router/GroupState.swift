@@ -67,27 +67,38 @@ struct GroupState: Sendable {
         records.remove(at: index)
     }
 
-    /// Forgets the records that `isGone` says, and tells of each port that lost one.
+    /// Forgets the records that `isGone` says, and tells of each.
     mutating func drop(
         in range: Range<Int>? = nil, where isGone: (HostRecord) -> Bool, _ usage: inout MembershipUsage,
         _ events: inout [MembershipEvent]
     ) {
-        for port in remove(in: range, where: isGone, &usage) { events.append(.changed(group: group, port: port)) }
+        let group = group
+        remove(in: range, where: isGone, &usage) { record in
+            events.append(.changed(group: group, port: record.port, host: record.host))
+        }
     }
 
-    /// Takes out the records that `isGone` says, and returns the ports they were on.
+    /// Forgets the record at `index`, and tells of it.
+    mutating func drop(at index: Int, _ usage: inout MembershipUsage, _ events: inout [MembershipEvent]) {
+        let record = records[index]
+        usage.remove(record)
+        events.append(.changed(group: group, port: record.port, host: record.host))
+        remove(at: index)
+    }
+
+    /// Takes out the records that `isGone` says, and hands over each.
     private mutating func remove(
-        in range: Range<Int>?, where isGone: (HostRecord) -> Bool, _ usage: inout MembershipUsage
-    ) -> [OutputPort] {
+        in range: Range<Int>?, where isGone: (HostRecord) -> Bool, _ usage: inout MembershipUsage,
+        _ removed: (HostRecord) -> Void = { _ in }
+    ) {
         let range = range ?? records.indices
         var kept = range.lowerBound
-        var ports: [OutputPort] = []
         for index in range {
             let record = records[index]
             if isGone(record) {
                 usage.remove(record)
                 if record.version != .v3 { olderHosts -= 1 }
-                if ports.last != record.port { ports.append(record.port) }
+                removed(record)
             } else {
                 if kept != index {
                     records.swapAt(kept, index)
@@ -98,7 +109,6 @@ struct GroupState: Sendable {
         }
         records.removeSubrange(kept..<range.upperBound)
         keys.removeSubrange(kept..<range.upperBound)
-        return ports
     }
 
     /// When the table must look at the group again.
@@ -120,13 +130,12 @@ struct GroupState: Sendable {
     /// The table's timer has fired: lets ended timers take effect.
     mutating func expire(at now: Instant, _ usage: inout MembershipUsage, _ events: inout [MembershipEvent]) {
         scheduled = nil
-        var told: OutputPort?
+        var hasChanged = false
         for index in records.indices where records[index].expire(at: now) {
-            let port = records[index].port
-            if told != port { events.append(.changed(group: group, port: port)) }
-            told = port
+            hasChanged = true
+            events.append(.changed(group: group, port: records[index].port, host: records[index].host))
         }
-        if told != nil { _ = remove(in: nil, where: \.isEmpty, &usage) }
+        if hasChanged { remove(in: nil, where: \.isEmpty, &usage) }
         wake = records.reduce(query.next) { .earliest($0, $1.nextDeadline) }
     }
 

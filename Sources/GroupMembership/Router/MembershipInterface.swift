@@ -52,6 +52,10 @@ package struct MembershipInterface: Sendable {
     package func memberships(of group: IPAddress, on port: OutputPort) -> [HostMembership] {
         table.memberships(of: group, on: port)
     }
+    /// Nil when the host is no member of the group on the port.
+    package func membership(of group: IPAddress, host: IPAddress, on port: OutputPort) -> HostMembership? {
+        table.membership(of: group, host: host, on: port)
+    }
     /// Sorted by group, port, host.
     package func allMemberships() -> [HostMembership] { groups.flatMap { memberships(of: $0) } }
     /// When `tick` is due.
@@ -117,11 +121,17 @@ package struct MembershipInterface: Sendable {
         flush(into: &actions)
     }
 
-    /// Forgets a host, or its membership of one group, until it reports again.
+    /// Forgets a host until it reports again.
+    package mutating func remove(host: IPAddress, into actions: inout [MembershipAction]) {
+        table.remove(where: { $1.host == host }, into: &events)
+        flush(into: &actions)
+    }
+
+    /// Forgets a host's membership of one group until it reports again.
     package mutating func remove(
-        host: IPAddress, group: IPAddress? = nil, into actions: inout [MembershipAction]
+        host: IPAddress, group: IPAddress, port: OutputPort, into actions: inout [MembershipAction]
     ) {
-        table.remove(where: { $1.host == host && (group == nil || group == $0) }, into: &events)
+        table.remove(host: host, group: group, port: port, into: &events)
         flush(into: &actions)
     }
 
@@ -133,8 +143,8 @@ package struct MembershipInterface: Sendable {
         if events.isEmpty { return }
         for event in events {
             switch event {
-            case .changed(let group, let port):
-                actions.append(.changed(group: group, port: port))
+            case .changed(let group, let port, let host):
+                actions.append(.changed(group: group, port: port, host: host))
             case .query(let group, let sources, let suppresses):
                 sendQuery(group, sources, suppressesRouterSideProcessing: suppresses, into: &actions)
             }

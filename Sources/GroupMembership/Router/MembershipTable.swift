@@ -24,6 +24,12 @@ struct MembershipTable: Sendable {
         return state.records[state.indices(on: port)].map { $0.membership(of: group) }
     }
 
+    func membership(of group: IPAddress, host: IPAddress, on port: OutputPort) -> HostMembership? {
+        guard let slot = slotOf[group], let state = slots[slot] else { return nil }
+        let (index, isPresent) = state.position(of: HostKey(host, on: port))
+        return isPresent ? state.records[index].membership(of: group) : nil
+    }
+
     mutating func nextDeadline() -> Instant? { deadlines.nextDeadline() }
 
     /// Applies one record of a report; false when it comes from a host that is no member and makes it none.
@@ -74,6 +80,17 @@ struct MembershipTable: Sendable {
             slots[slot]?.drop(where: { isGone(group, $0) }, &usage, &events)
             settle(slot)
         }
+    }
+
+    /// Takes out one record.
+    mutating func remove(
+        host: IPAddress, group: IPAddress, port: OutputPort, into events: inout [MembershipEvent]
+    ) {
+        guard let slot = slotOf[group], let position = slots[slot]?.position(of: HostKey(host, on: port)),
+            position.isPresent
+        else { return }
+        slots[slot]?.drop(at: position.index, &usage, &events)
+        settle(slot)
     }
 
     private mutating func occupy(_ state: GroupState) -> Int {

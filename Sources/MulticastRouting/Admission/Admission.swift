@@ -28,14 +28,14 @@ struct Admission: Sendable {
 
     // MARK: Owners' items
 
-    /// Applies what an owner changed; the groups it concerns, sorted.
-    mutating func apply(_ difference: OwnerTable.Difference, owner: String) -> [IPAddress] {
-        var groups: Set<IPAddress> = []
+    /// Applies what an owner changed; whom it concerns in which groups.
+    mutating func apply(_ difference: OwnerTable.Difference, owner: String) -> [IPAddress: ConcernedHosts] {
+        var groups: [IPAddress: ConcernedHosts] = [:]
         for item in difference.removed { remove(item, owner: owner, &groups) }
         for item in difference.added {
             if Self.isValid(item) { insert(item, owner: owner, &groups) } else { invalidItems &+= 1 }
         }
-        return groups.sorted()
+        return groups
     }
 
     private static func isValid(_ item: RouterFeedItem) -> Bool {
@@ -56,41 +56,44 @@ struct Admission: Sendable {
         return !source.isMulticast && !source.isUnspecified
     }
 
-    private mutating func insert(_ item: RouterFeedItem, owner: String, _ groups: inout Set<IPAddress>) {
+    private mutating func insert(_ item: RouterFeedItem, owner: String, _ groups: inout [IPAddress: ConcernedHosts]) {
         switch item {
         case .authorization(let entry):
+            // The first one changes the reason that everybody else is refused for.
+            let isFirst = authorizations.isEmpty(entry.tree)
             authorizations.insert(entry, owner: owner)
             unicastMembers.reconsider(entry.subscriber, in: entry.tree.group)
-            groups.insert(entry.tree.group)
+            groups[entry.tree.group, default: .nobody].formUnion(isFirst ? .all : .hosts(of: entry.binding))
         case .sourceMapping(let group, let source):
             sources.insert(source, of: group, owner: owner, key: item.key)
-            groups.insert(group)
+            groups[group] = .all
         case .localTree(let tree):
             guard let source = tree.source else { return }
             sources.insert(source, of: tree.group, owner: owner, key: item.key)
-            groups.insert(tree.group)
+            groups[tree.group] = .all
         case .unicastMember(let member):
             unicastMembers.insert(member, owner: owner)
-            groups.insert(member.tree.group)
+            groups[member.tree.group, default: .nobody].formUnion(.nobody)
         }
     }
 
-    private mutating func remove(_ item: RouterFeedItem, owner: String, _ groups: inout Set<IPAddress>) {
+    private mutating func remove(_ item: RouterFeedItem, owner: String, _ groups: inout [IPAddress: ConcernedHosts]) {
         switch item {
         case .authorization(let entry):
             authorizations.remove(entry, owner: owner)
             unicastMembers.reconsider(entry.subscriber, in: entry.tree.group)
-            groups.insert(entry.tree.group)
+            let wasLast = authorizations.isEmpty(entry.tree)
+            groups[entry.tree.group, default: .nobody].formUnion(wasLast ? .all : .hosts(of: entry.binding))
         case .sourceMapping(let group, let source):
             sources.remove(source, of: group, owner: owner, key: item.key)
-            groups.insert(group)
+            groups[group] = .all
         case .localTree(let tree):
             guard let source = tree.source else { return }
             sources.remove(source, of: tree.group, owner: owner, key: item.key)
-            groups.insert(tree.group)
+            groups[tree.group] = .all
         case .unicastMember(let member):
             unicastMembers.remove(member, owner: owner)
-            groups.insert(member.tree.group)
+            groups[member.tree.group, default: .nobody].formUnion(.nobody)
         }
     }
 
@@ -153,11 +156,14 @@ struct Admission: Sendable {
         return .refused(closest)
     }
 
-    /// Lets authorizations end; the groups in which one did, sorted.
-    mutating func expire(at wall: UnixTime) -> [IPAddress] {
-        let ended = authorizations.expire(at: wall)
-        for key in ended { unicastMembers.reconsider(key.subscriber, in: key.tree.group) }
-        return Set(ended.map(\.tree.group)).sorted()
+    /// Lets authorizations end; the groups in which one did, sorted, and whom it was for.
+    mutating func expire(at wall: UnixTime) -> [(group: IPAddress, hosts: ConcernedHosts)] {
+        var groups: [IPAddress: ConcernedHosts] = [:]
+        for (key, hosts) in authorizations.expire(at: wall) {
+            unicastMembers.reconsider(key.subscriber, in: key.tree.group)
+            groups[key.tree.group, default: .nobody].formUnion(hosts)
+        }
+        return groups.sorted { $0.key < $1.key }.map { (group: $0.key, hosts: $0.value) }
     }
 
     func isTrusted(_ host: IPAddress) -> Bool { trustedDownstream.contains { $0.contains(host) } }

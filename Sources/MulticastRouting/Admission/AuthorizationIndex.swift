@@ -77,10 +77,13 @@ struct AuthorizationIndex: Sendable {
 
     // MARK: Expiry
 
-    /// The authorizations that have ended since the last call.
-    mutating func expire(at wall: UnixTime) -> [Key] {
-        var ended: [Key] = []
-        while let key = expiries.popDue(at: Instant(calendar: wall)) { ended.append(key) }
+    /// The authorizations that have ended since the last call, and whom they were for.
+    mutating func expire(at wall: UnixTime) -> [(key: Key, hosts: ConcernedHosts)] {
+        var ended: [(key: Key, hosts: ConcernedHosts)] = []
+        while let key = expiries.popDue(at: Instant(calendar: wall)) {
+            let hosts = trees[key.tree]?.held[key].map { ConcernedHosts.hosts(of: $0.authorization.binding) } ?? .nobody
+            ended.append((key, hosts))
+        }
         return ended
     }
 

@@ -75,6 +75,9 @@ struct OwnerTable: Sendable {
         return difference
     }
 
+    /// Whether anybody sends trees from this host.
+    var hasLocalTrees: Bool { owners.values.contains { !$0.localTrees.isEmpty } }
+
     /// The connected owners that send `tree`, sorted.
     func connectedSenders(of tree: SourceGroup) -> [String] {
         names.filter { owners[$0]?.isConnected == true && owners[$0]?.localTrees.contains(tree) == true }

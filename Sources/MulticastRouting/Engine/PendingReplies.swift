@@ -15,6 +15,8 @@ struct PendingReplies: Sendable {
 
     private var replies: [Reply] = []
 
+    var isEmpty: Bool { replies.isEmpty }
+
     mutating func add(owner: String, _ position: FeedPosition) {
         replies.append(Reply(owner: owner, position: position))
         guard replies.count(where: { $0.owner == owner }) > Self.maximumPerOwner else { return }

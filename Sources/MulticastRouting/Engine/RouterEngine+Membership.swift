@@ -13,8 +13,8 @@ extension RouterEngine {
             switch action {
             case .send(let query, let destination):
                 actions.append(.sendIGMP(message: query, interface: index, destination: destination))
-            case .changed(let group, let port):
-                judge(group, on: port, at: time, into: &actions)
+            case .changed(let group, let port, let host):
+                judge(host, of: group, on: port, at: time, into: &actions)
             case .querierChanged(let querier):
                 actions.append(.event(.querierChanged(index, querier)))
             }
@@ -55,6 +55,19 @@ extension RouterEngine {
         for port in members.ports(of: group) { judge(group, on: port, at: time, into: &actions) }
     }
 
+    /// Judges those members of the group anew whom a change of authorizations concerns.
+    mutating func judge(
+        _ group: IPAddress, _ concerned: ConcernedHosts, at time: RouterTime, into actions: inout [RouterAction]
+    ) {
+        guard case .some(let some) = concerned else { return judge(group, at: time, into: &actions) }
+        let hosts = some.sorted()
+        for port in members.ports(of: group) {
+            for host in hosts where members.member(host, of: group, on: port) != nil {
+                judge(host, of: group, on: port, at: time, into: &actions)
+            }
+        }
+    }
+
     mutating func judgeAll(on index: InterfaceIndex, at time: RouterTime, into actions: inout [RouterAction]) {
         for group in members.allGroups {
             for port in members.ports(of: group) where port.interface == index {
@@ -70,8 +83,8 @@ extension RouterEngine {
         guard admission.neighbors.set(index, address, mac) else { return }
         for group in members.allGroups {
             for port in members.ports(of: group) where port.interface == index {
-                guard members.members(of: group, on: port).contains(where: { $0.host == address }) else { continue }
-                judge(group, on: port, at: time, into: &actions)
+                guard members.member(address, of: group, on: port) != nil else { continue }
+                judge(address, of: group, on: port, at: time, into: &actions)
             }
         }
     }
@@ -79,30 +92,38 @@ extension RouterEngine {
     private mutating func judge(
         _ group: IPAddress, on port: OutputPort, at time: RouterTime, into actions: inout [RouterAction]
     ) {
-        let old = members.members(of: group, on: port)
-        let new = judgedMembers(of: group, on: port, at: time, into: &actions)
-        guard old != new else { return }
-        members.set(new, of: group, on: port)
-        tell(old, new, on: port, into: &actions)
-        countMembers(old, new, on: port, at: time, into: &actions)
-        evict(new, notIn: old, group, on: port, at: time, into: &actions)
+        for member in members.members(of: group, on: port) {
+            judge(member.host, of: group, on: port, at: time, into: &actions)
+        }
     }
 
-    private mutating func judgedMembers(
-        of group: IPAddress, on port: OutputPort, at time: RouterTime, into actions: inout [RouterAction]
-    ) -> [JudgedMember] {
-        guard let interface = interfaces.routed[port.interface], let membership = interface.membership else {
-            return []
-        }
+    private mutating func judge(
+        _ host: IPAddress, of group: IPAddress, on port: OutputPort, at time: RouterTime,
+        into actions: inout [RouterAction]
+    ) {
+        let new = judgedMember(host, of: group, on: port, at: time, into: &actions)
+        guard members.member(host, of: group, on: port) != new else { return }
+        let old = members.set(new, of: host, group: group, on: port)
+        tell(old, new, HostOnPort(host: host, port: port), into: &actions)
+        countMember(old, new, on: port, at: time, into: &actions)
+        if old == nil, new?.isRefused == true { limitRefused(host, of: group, on: port, at: time, into: &actions) }
+    }
+
+    /// Nil when the host is no member any more.
+    private mutating func judgedMember(
+        _ host: IPAddress, of group: IPAddress, on port: OutputPort, at time: RouterTime,
+        into actions: inout [RouterAction]
+    ) -> JudgedMember? {
+        guard let interface = interfaces.routed[port.interface],
+            let member = interface.membership?.membership(of: group, host: host, on: port)
+        else { return nil }
         let place = place(of: port, on: interface)
-        return membership.memberships(of: group).filter { $0.port == port }.map { member in
-            let verdicts = requestedTrees(of: member).map { tree in
-                let verdict = admission.verdict(host: member.host, place: place, tree: tree, at: time.wall)
-                if !verdict.isAdmitted { askForMAC(of: member.host, place, tree, into: &actions) }
-                return JudgedMember.JudgedTree(tree: tree, verdict: verdict)
-            }
-            return JudgedMember(host: member.host, verdicts: verdicts)
+        let verdicts = requestedTrees(of: member).map { tree in
+            let verdict = admission.verdict(host: host, place: place, tree: tree, at: time.wall)
+            if !verdict.isAdmitted { askForMAC(of: host, place, tree, into: &actions) }
+            return JudgedMember.JudgedTree(tree: tree, verdict: verdict)
         }
+        return JudgedMember(host: host, verdicts: verdicts)
     }
 
     func place(of port: OutputPort, on interface: RoutedInterface) -> Admission.Place {
@@ -132,25 +153,9 @@ extension RouterEngine {
     // MARK: What follows from a verdict
 
     private mutating func tell(
-        _ old: [JudgedMember], _ new: [JudgedMember], on port: OutputPort, into actions: inout [RouterAction]
+        _ old: JudgedMember?, _ new: JudgedMember?, _ host: HostOnPort, into actions: inout [RouterAction]
     ) {
-        var before: [IPAddress: JudgedMember] = [:]
-        for member in old { before[member.host] = member }
-        for member in new {
-            let known = before.removeValue(forKey: member.host)
-            tell(known, member, HostOnPort(host: member.host, port: port), into: &actions)
-        }
-        for member in old where before[member.host] != nil {
-            for judged in member.verdicts where judged.verdict.isAdmitted {
-                actions.append(.event(.memberLeft(HostOnPort(host: member.host, port: port), judged.tree)))
-            }
-        }
-    }
-
-    private mutating func tell(
-        _ old: JudgedMember?, _ new: JudgedMember, _ host: HostOnPort, into actions: inout [RouterAction]
-    ) {
-        for judged in new.verdicts where old?.verdicts.contains(judged) != true {
+        for judged in new?.verdicts ?? [] where old?.verdicts.contains(judged) != true {
             switch judged.verdict {
             case .admitted(let reason, let subscriber):
                 counters.admitted &+= 1
@@ -161,42 +166,38 @@ extension RouterEngine {
             }
         }
         for judged in old?.verdicts ?? [] where judged.verdict.isAdmitted {
-            let isStillAdmitted = new.verdicts.contains { $0.tree == judged.tree && $0.verdict.isAdmitted }
-            if !isStillAdmitted { actions.append(.event(.memberLeft(host, judged.tree))) }
+            if new?.isAdmitted(to: judged.tree) != true { actions.append(.event(.memberLeft(host, judged.tree))) }
         }
     }
 
-    private mutating func countMembers(
-        _ old: [JudgedMember], _ new: [JudgedMember], on port: OutputPort, at time: RouterTime,
+    private mutating func countMember(
+        _ old: JudgedMember?, _ new: JudgedMember?, on port: OutputPort, at time: RouterTime,
         into actions: inout [RouterAction]
     ) {
-        var counts: [SourceGroup: Int] = [:]
-        for tree in old.flatMap(\.admittedTrees) { counts[tree] = 0 }
-        for tree in new.flatMap(\.admittedTrees) { counts[tree, default: 0] += 1 }
-        for tree in counts.keys.sorted() {
-            guard let count = counts[tree], count == 0 || ensure(tree, at: time, into: &actions) else { continue }
-            trees[tree]?.setMembers(count, on: port)
-            dirtyTrees.insert(tree)
+        for judged in old?.verdicts ?? [] where judged.verdict.isAdmitted && new?.isAdmitted(to: judged.tree) != true {
+            trees[judged.tree]?.removeMember(on: port)
+            dirtyTrees.insert(judged.tree)
+        }
+        for judged in new?.verdicts ?? [] where judged.verdict.isAdmitted && old?.isAdmitted(to: judged.tree) != true {
+            guard admitMember(of: judged.tree, on: port, at: time, into: &actions) else { continue }
+            dirtyTrees.insert(judged.tree)
         }
     }
 
-    /// Forgets new members that nothing was admitted to where the interface remembers as many as it may.
-    private mutating func evict(
-        _ new: [JudgedMember], notIn old: [JudgedMember], _ group: IPAddress, on port: OutputPort,
-        at time: RouterTime, into actions: inout [RouterAction]
+    /// Forgets a new member that nothing was admitted to where the interface remembers as many as it may.
+    private mutating func limitRefused(
+        _ host: IPAddress, of group: IPAddress, on port: OutputPort, at time: RouterTime,
+        into actions: inout [RouterAction]
     ) {
         let limit = configuration.limits.refusedMembershipsPerInterface
         guard members.refused[port.interface, default: 0] > limit else { return }
-        for member in new where member.isRefused && !old.contains(where: { $0.host == member.host }) {
-            guard members.refused[port.interface, default: 0] > limit else { return }
-            counters.refusedMembershipLimit &+= 1
-            var out: [MembershipAction] = []
-            interfaces.routed[port.interface]?.membership?.remove(host: member.host, group: group, into: &out)
-            perform(out, on: port.interface, at: time, into: &actions)
-        }
+        counters.refusedMembershipLimit &+= 1
+        var out: [MembershipAction] = []
+        interfaces.routed[port.interface]?.membership?.remove(host: host, group: group, port: port, into: &out)
+        perform(out, on: port.interface, at: time, into: &actions)
     }
 }
 
 extension JudgedMember {
-    fileprivate var admittedTrees: [SourceGroup] { verdicts.filter(\.verdict.isAdmitted).map(\.tree) }
+    func isAdmitted(to tree: SourceGroup) -> Bool { verdicts.contains { $0.tree == tree && $0.verdict.isAdmitted } }
 }

@@ -32,16 +32,16 @@ extension RouterEngine {
             refuse(name, error, into: &actions)
             return
         }
-        let groups = admission.apply(difference, owner: name)
-        for group in groups {
-            judge(group, at: time, into: &actions)
+        let groups = admission.apply(difference, owner: name).sorted { $0.key < $1.key }
+        for (group, hosts) in groups {
+            judge(group, hosts, at: time, into: &actions)
             prepareRoutes(to: group, into: &actions)
         }
         judgeUnicastMembers(at: time, into: &actions)
         if case .snapshot = message {
             reconsiderAdoptions(at: time)
         } else {
-            for group in groups { reconsiderAdoptions(of: group, at: time) }
+            for (group, _) in groups { reconsiderAdoptions(of: group, at: time) }
         }
         var added: [SourceGroup] = []
         for case .localTree(let tree) in difference.added { added.append(tree) }
@@ -67,6 +67,7 @@ extension RouterEngine {
         for trees: [SourceGroup], to owner: String, into actions: inout [RouterAction]
     ) {
         let demands = trees.map { TreeDemand(tree: $0, outputPorts: demand(for: $0)) }
+        for demand in demands { self.trees[demand.tree]?.reportedDemand = demand.outputPorts }
         if !demands.isEmpty { actions.append(.demand(owner: owner, demands)) }
     }
 }

@@ -22,7 +22,11 @@ extension RouterEngine {
         guard trees[tree] == nil else { return true }
         guard trees.count < configuration.limits.trees else {
             counters.treeLimit &+= 1
-            if overflow.count < configuration.limits.trees { overflow.insert(tree) }
+            if overflow.count < configuration.limits.trees {
+                overflow.insert(tree)
+            } else {
+                isOverflowIncomplete = true
+            }
             return false
         }
         trees[tree] = TreeState(since: time.now)
@@ -30,6 +34,32 @@ extension RouterEngine {
         routes.follow(tree)
         actions.append(.event(.treeAdded(tree)))
         return true
+    }
+
+    /// One more admitted member on the port, who is in the table of members already; false where the tree is refused.
+    mutating func admitMember(
+        of tree: SourceGroup, on port: OutputPort, at time: RouterTime, into actions: inout [RouterAction]
+    ) -> Bool {
+        if trees[tree] != nil {
+            trees[tree]?.addMember(on: port)
+            return true
+        }
+        // Others may have been admitted while there was no room for the tree.
+        let mayHaveMembers = overflow.contains(tree) || isOverflowIncomplete
+        guard ensure(tree, at: time, into: &actions) else { return false }
+        if mayHaveMembers { countMembers(of: tree) } else { trees[tree]?.addMember(on: port) }
+        return true
+    }
+
+    private mutating func countMembers(of tree: SourceGroup) {
+        for port in members.ports(of: tree.group) {
+            let count = admittedMembers(of: tree, on: port)
+            trees[tree]?.setMembers(count, on: port)
+        }
+    }
+
+    private func admittedMembers(of tree: SourceGroup, on port: OutputPort) -> Int {
+        members.members(of: tree.group, on: port).count { $0.isAdmitted(to: tree) }
     }
 
     private mutating func forget(_ tree: SourceGroup, at time: RouterTime, into actions: inout [RouterAction]) {
@@ -44,19 +74,12 @@ extension RouterEngine {
     private mutating func admitOverflow(at time: RouterTime, into actions: inout [RouterAction]) {
         guard let next = overflow.min() else { return }
         overflow.remove(next)
-        for port in members.ports(of: next.group) {
-            let admitted = members.members(of: next.group, on: port).count { member in
-                member.verdicts.contains { $0.tree == next && $0.verdict.isAdmitted }
-            }
-            guard admitted > 0, ensure(next, at: time, into: &actions) else { continue }
-            trees[next]?.setMembers(admitted, on: port)
-            dirtyTrees.insert(next)
-        }
         let isWanted =
-            !pim.downstreamInterfaces(of: next).isEmpty || admission.unicastMembers.admittedCount(of: next) > 0
-        if isWanted, ensure(next, at: time, into: &actions) {
-            dirtyTrees.insert(next)
-        }
+            members.ports(of: next.group).contains { admittedMembers(of: next, on: $0) > 0 }
+            || !pim.downstreamInterfaces(of: next).isEmpty || admission.unicastMembers.admittedCount(of: next) > 0
+        guard isWanted, ensure(next, at: time, into: &actions) else { return }
+        countMembers(of: next)
+        dirtyTrees.insert(next)
     }
 
     // MARK: From members to the entry
@@ -84,13 +107,18 @@ extension RouterEngine {
     /// The interfaces somebody wants the tree on, sorted.
     func outputCandidates(of tree: SourceGroup) -> [InterfaceIndex] {
         guard let state = trees[tree] else { return [] }
-        var candidates = Set(pim.downstreamInterfaces(of: tree))
-        candidates.formUnion(state.hostPorts.keys.lazy.map(\.interface))
-        candidates.formUnion(state.adopted.keys)
+        var candidates = pim.downstreamInterfaces(of: tree)
+        for port in state.hostPorts.keys { candidates.append(port.interface) }
+        candidates += state.adopted.keys
         if let delivery = interfaces.delivery, admission.unicastMembers.admittedCount(of: tree) > 0 {
-            candidates.insert(delivery)
+            candidates.append(delivery)
         }
-        return candidates.sorted()
+        guard candidates.count > 1 else { return candidates }
+        candidates.sort()
+        var distinct: [InterfaceIndex] = []
+        distinct.reserveCapacity(candidates.count)
+        for candidate in candidates where distinct.last != candidate { distinct.append(candidate) }
+        return distinct
     }
 
     /// Where the source is, as far as it is known; asks where it is not.
@@ -155,8 +183,9 @@ extension RouterEngine {
     }
 
     private mutating func reportDemand(for tree: SourceGroup, into actions: inout [RouterAction]) {
+        guard owners.hasLocalTrees, let state = trees[tree] else { return }
         let demand = demand(for: tree)
-        guard let state = trees[tree], state.reportedDemand != demand else { return }
+        guard state.reportedDemand != demand else { return }
         trees[tree]?.reportedDemand = demand
         for owner in owners.connectedSenders(of: tree) {
             actions.append(.demand(owner: owner, [TreeDemand(tree: tree, outputPorts: demand)]))

@@ -23,6 +23,8 @@ package struct RouterEngine: Sendable {
     var trees: [SourceGroup: TreeState] = [:]
     /// Trees that found the table full, and get their turn when there is room.
     var overflow: Set<SourceGroup> = []
+    /// More trees than `overflow` holds have found the table full since the start.
+    var isOverflowIncomplete = false
     var routes: SourceRoutes
     var plan: ForwardingPlan
     var replies = PendingReplies()
@@ -155,8 +157,8 @@ package struct RouterEngine: Sendable {
             admission.unicastMembers.reconsiderAll()
             for group in members.allGroups { judge(group, at: time, into: &actions) }
         }
-        for group in admission.expire(at: time.wall) {
-            judge(group, at: time, into: &actions)
+        for (group, hosts) in admission.expire(at: time.wall) {
+            judge(group, hosts, at: time, into: &actions)
             reconsiderAdoptions(of: group, at: time)
         }
         judgeUnicastMembers(at: time, into: &actions)
@@ -168,14 +170,15 @@ package struct RouterEngine: Sendable {
         var settled: Set<SourceGroup> = []
         while !dirtyTrees.isEmpty {
             let dirty = dirtyTrees.sorted()
-            dirtyTrees = []
+            dirtyTrees.removeAll(keepingCapacity: true)
             for tree in dirty { settle(tree, at: time, into: &actions) }
-            settled.formUnion(dirty)
+            if !replies.isEmpty { settled.formUnion(dirty) }
         }
         guard hasStarted else { return }
         if let batch = plan.makeBatch(now: time.now) { actions.append(.program(batch)) }
         releaseVirtualInterfaces(into: &actions)
         addVirtualInterfaces(at: time, into: &actions)
+        guard !replies.isEmpty else { return }
         replies.assign(settled.filter { plan.isUnderWay($0) })
         for (owner, position) in replies.takeDue(isUnderWay: plan.isUnderWay) {
             actions.append(.applied(owner: owner, position))

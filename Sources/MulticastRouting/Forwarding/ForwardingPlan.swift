@@ -14,7 +14,7 @@ struct ForwardingPlan: Sendable {
     static let blockTime = Duration.seconds(10)
 
     let maximumBlocked: Int
-    private var slots: [SourceGroup: ForwardingSlot] = [:]
+    private var slots = SlotTable()
     private var dirty: Set<SourceGroup> = []
     private var retries = DeadlineQueue<SourceGroup>()
     private var blocks = DeadlineQueue<SourceGroup>()
@@ -43,32 +43,36 @@ struct ForwardingPlan: Sendable {
 
     subscript(tree: SourceGroup) -> ForwardingSlot? { slots[tree] }
     /// Sorted.
-    var trees: [SourceGroup] { slots.keys.sorted() }
+    var trees: [SourceGroup] { slots.trees }
     var blockedCount: Int { blocks.count }
-    var installedCount: Int { slots.values.count { $0.installed != nil } }
-    var pendingCount: Int { slots.values.count { !$0.isSettled } }
+    var installedCount: Int { slots.count { $0.installed != nil } }
+    var pendingCount: Int { slots.count { !$0.isSettled } }
     /// Whether entries that were found at the start wait to be written anew.
     var hasUnverified: Bool { !unverified.isEmpty }
 
     /// Whether a change of this tree is still to be answered, or to be asked for. One that failed is no longer waited for.
     func isUnderWay(_ tree: SourceGroup) -> Bool {
-        guard let slot = slots[tree] else { return false }
-        return !slot.isSettled && slot.retryAt == nil
+        slots.read(tree) { !$0.isSettled && $0.retryAt == nil } ?? false
     }
 
     /// Whether the kernel may have an entry that names `interface`.
-    func mayName(_ interface: InterfaceIndex) -> Bool { slots.values.contains { $0.mayName(interface) } }
+    func mayName(_ interface: InterfaceIndex) -> Bool { slots.count { $0.mayName(interface) } > 0 }
 
     // MARK: What is wanted
 
     /// Wants this entry for the tree, or none.
     mutating func want(_ entry: ForwardingEntry?, for tree: SourceGroup) {
-        guard slots[tree]?.wanted != entry else { return }
-        slots[tree, default: ForwardingSlot()].wanted = entry
-        // What was refused is not what is asked for now.
-        slots[tree]?.retryAt = nil
-        slots[tree]?.failures = 0
-        slots[tree]?.problem = nil
+        if entry == nil, slots.read(tree, { $0.wanted != nil }) != true { return }
+        let isNews = slots.make(tree) { slot in
+            guard slot.wanted != entry else { return false }
+            slot.wanted = entry
+            // What was refused is not what is asked for now.
+            slot.retryAt = nil
+            slot.failures = 0
+            slot.problem = nil
+            return true
+        }
+        guard isNews else { return }
         retries.cancel(tree)
         if entry != nil { unblock(tree) }
         dirty.insert(tree)
@@ -77,55 +81,63 @@ struct ForwardingPlan: Sendable {
     /// A packet found no entry. Nobody wants the tree: an entry without outputs keeps the kernel from queueing packets
     /// that a later member would get seconds late. True when the stream is now blocked.
     mutating func block(_ tree: SourceGroup, incoming: InterfaceIndex, now: Instant) -> Bool {
-        guard slots[tree]?.wanted == nil else { return false }
-        guard slots[tree]?.blocked != nil || blocks.count < maximumBlocked else {
+        let (isWanted, isBlocked) = slots.read(tree) { ($0.wanted != nil, $0.blocked != nil) } ?? (false, false)
+        guard !isWanted else { return false }
+        guard isBlocked || blocks.count < maximumBlocked else {
             counters.blockLimit &+= 1
             return false
         }
         let entry = ForwardingEntry(tree: tree, incoming: incoming, outgoing: [])
-        slots[tree, default: ForwardingSlot()].blocked = entry
+        slots.make(tree) { $0.blocked = entry }
         blocks.set(tree, at: now + Self.blockTime)
         dirty.insert(tree)
         return true
     }
 
     mutating func unblock(_ tree: SourceGroup) {
-        guard slots[tree]?.blocked != nil else { return }
-        slots[tree]?.blocked = nil
+        let wasBlocked = slots.update(tree) { slot in
+            defer { slot.blocked = nil }
+            return slot.blocked != nil
+        }
+        guard wasBlocked == true else { return }
         blocks.cancel(tree)
         dirty.insert(tree)
     }
 
     /// Ends what blocks streams that came in on `interface`.
     mutating func unblockAll(on interface: InterfaceIndex) {
-        let gone = slots.filter { $0.value.blocked?.incoming == interface }.keys.sorted()
-        for tree in gone { unblock(tree) }
+        for tree in slots.trees(where: { $0.blocked?.incoming == interface }) { unblock(tree) }
     }
 
     // MARK: What the kernel has
 
     /// An entry found at the start.
     mutating func adopt(_ entry: KernelEntry, for tree: SourceGroup, now: Instant) {
-        slots[tree, default: ForwardingSlot()].installed = ForwardingEntry(entry, tree: tree)
-        slots[tree]?.counters = entry.counters
-        slots[tree]?.since = now
-        slots[tree]?.isUnverified = true
+        slots.make(tree) { slot in
+            slot.installed = ForwardingEntry(entry, tree: tree)
+            slot.counters = entry.counters
+            slot.since = now
+            slot.isUnverified = true
+        }
         unverified.insert(tree)
         dirty.insert(tree)
     }
 
     /// The kernel has no entry, contrary to what was thought: a packet found none.
     mutating func noteMissing(_ tree: SourceGroup) {
-        guard let slot = slots[tree], slot.inFlight == nil, slot.installed != nil else { return }
-        slots[tree]?.installed = nil
-        slots[tree]?.since = nil
-        dirty.insert(tree)
+        let isNews = slots.update(tree) { slot in
+            guard slot.inFlight == nil, slot.installed != nil else { return false }
+            slot.installed = nil
+            slot.since = nil
+            return true
+        }
+        if isNews == true { dirty.insert(tree) }
     }
 
     /// The kernel says that the entry changed; true when that was not our doing.
     mutating func noteChange(_ entry: KernelEntry?, of tree: SourceGroup, now: Instant) -> Bool {
         let entry = entry.map { ForwardingEntry($0, tree: tree) }
-        if slots[tree]?.takeEcho(of: entry, now: now) == true {
+        if slots.update(tree, { $0.takeEcho(of: entry, now: now) }) == true {
             forgetIfEmpty(tree)
             return false
         }
@@ -135,20 +147,24 @@ struct ForwardingPlan: Sendable {
     /// The kernel's whole table; the trees where it was not as thought, sorted.
     mutating func noteTable(_ table: [SourceGroup: KernelEntry], now: Instant) -> [SourceGroup] {
         var disturbed: [SourceGroup] = []
-        for tree in Set(slots.keys).union(table.keys).sorted() {
+        for tree in Set(slots.trees).union(table.keys).sorted() {
             let entry = table[tree].map { ForwardingEntry($0, tree: tree) }
             if takeOver(entry, of: tree, now: now) { disturbed.append(tree) }
-            if let counters = table[tree]?.counters { slots[tree]?.counters = counters }
+            if let counters = table[tree]?.counters { slots.update(tree) { $0.counters = counters } }
         }
         return disturbed
     }
 
     private mutating func takeOver(_ entry: ForwardingEntry?, of tree: SourceGroup, now: Instant) -> Bool {
-        let slot = slots[tree] ?? ForwardingSlot()
-        // While our own change is under way nobody can tell what came first; its answer decides.
-        guard slot.inFlight == nil, slot.installed != entry else { return false }
-        slots[tree, default: ForwardingSlot()].installed = entry
-        if entry == nil || slot.installed == nil { slots[tree]?.since = entry == nil ? nil : now }
+        if entry == nil, slots.read(tree, { $0.installed != nil }) != true { return false }
+        let isNews = slots.make(tree) { slot in
+            // While our own change is under way nobody can tell what came first; its answer decides.
+            guard slot.inFlight == nil, slot.installed != entry else { return false }
+            if entry == nil || slot.installed == nil { slot.since = entry == nil ? nil : now }
+            slot.installed = entry
+            return true
+        }
+        guard isNews else { return false }
         dirty.insert(tree)
         noteDisturbance(of: tree, now: now)
         return true
@@ -157,17 +173,19 @@ struct ForwardingPlan: Sendable {
     /// Puts an entry right at once a few times; against somebody who keeps writing it, ever more slowly.
     private mutating func noteDisturbance(of tree: SourceGroup, now: Instant) {
         counters.disturbances &+= 1
-        let isAgain = slots[tree]?.lastDisturbed.map { now - $0 < Self.longestRetry * 2 } ?? false
-        let count = isAgain ? min((slots[tree]?.disturbances ?? 0) + 1, 32) : 1
-        slots[tree]?.lastDisturbed = now
-        slots[tree]?.disturbances = count
-        guard count > Self.patience else { return }
+        let count = slots.update(tree) { slot in
+            let isAgain = slot.lastDisturbed.map { now - $0 < Self.longestRetry * 2 } ?? false
+            slot.disturbances = isAgain ? min(slot.disturbances + 1, 32) : 1
+            slot.lastDisturbed = now
+            return slot.disturbances
+        }
+        guard let count, count > Self.patience else { return }
         delay(tree, attempt: count - Self.patience, now: now)
     }
 
     private mutating func delay(_ tree: SourceGroup, attempt: Int, now: Instant) {
         let delay = min(Self.firstRetry * (1 << min(attempt - 1, 16)), Self.longestRetry)
-        slots[tree]?.retryAt = now + delay
+        slots.update(tree) { $0.retryAt = now + delay }
         retries.set(tree, at: now + delay)
     }
 
@@ -178,16 +196,10 @@ struct ForwardingPlan: Sendable {
         guard !dirty.isEmpty else { return nil }
         var changes: [ForwardingChange] = []
         for tree in dirty.sorted() {
-            guard let change = slots[tree]?.change(at: now, tree: tree) else {
-                forgetIfEmpty(tree)
-                continue
-            }
-            let entry: ForwardingEntry? = if case .install(let entry) = change { entry } else { nil }
-            slots[tree]?.inFlight = .init(batch: nextBatch, entry: entry)
-            slots[tree]?.expect(echoOf: entry, now: now)
-            changes.append(change)
+            let change = slots.update(tree) { $0.startChange(in: nextBatch, at: now, tree: tree) }
+            if let change, let change { changes.append(change) } else { forgetIfEmpty(tree) }
         }
-        dirty = []
+        dirty.removeAll(keepingCapacity: true)
         guard !changes.isEmpty else { return nil }
         counters.batches &+= 1
         counters.changes &+= UInt64(changes.count)
@@ -211,8 +223,8 @@ struct ForwardingPlan: Sendable {
         for failure in failures { problems[failure.tree] = failure.problem }
         var outcomes: [Outcome] = []
         for tree in trees {
-            guard let flight = slots[tree]?.inFlight, flight.batch == batch else { continue }
-            slots[tree]?.inFlight = nil
+            let flight = slots.update(tree) { $0.land(batch) }
+            guard let flight, let flight else { continue }
             if let problem = problems[tree] {
                 fail(tree, problem, now: now)
                 outcomes.append(.failed(ForwardingFailure(tree: tree, problem: problem)))
@@ -220,24 +232,18 @@ struct ForwardingPlan: Sendable {
                 outcomes.append(succeed(tree, flight.entry, now: now))
             }
             // What is wanted may have changed meanwhile.
-            dirty.insert(tree)
-            forgetIfEmpty(tree)
+            let (isSettled, isEmpty) = slots.read(tree) { ($0.isSettled, $0.isEmpty) } ?? (true, false)
+            if !isSettled { dirty.insert(tree) }
+            if isEmpty { forgetIfEmpty(tree) }
         }
         return outcomes
     }
 
     private mutating func succeed(_ tree: SourceGroup, _ entry: ForwardingEntry?, now: Instant) -> Outcome {
-        if slots[tree]?.installed == nil { slots[tree]?.since = now }
-        slots[tree]?.installed = entry
-        slots[tree]?.isUnverified = false
-        slots[tree]?.failures = 0
-        slots[tree]?.problem = nil
-        slots[tree]?.retryAt = nil
+        slots.update(tree) { $0.succeed(with: entry, now: now) }
         retries.cancel(tree)
-        unverified.remove(tree)
+        if !unverified.isEmpty { unverified.remove(tree) }
         guard let entry else {
-            slots[tree]?.since = nil
-            slots[tree]?.counters = nil
             farewells.set(tree, at: now + ForwardingSlot.echoTime)
             return .removed(tree)
         }
@@ -246,16 +252,18 @@ struct ForwardingPlan: Sendable {
 
     private mutating func fail(_ tree: SourceGroup, _ problem: String, now: Instant) {
         counters.failures &+= 1
-        let failures = min((slots[tree]?.failures ?? 0) + 1, 17)
-        slots[tree]?.failures = failures
-        slots[tree]?.problem = problem
-        slots[tree]?.echoes = []
-        delay(tree, attempt: failures, now: now)
+        let failures = slots.update(tree) { slot in
+            slot.failures = min(slot.failures + 1, 17)
+            slot.problem = problem
+            slot.echoes = []
+            return slot.failures
+        }
+        delay(tree, attempt: failures ?? 1, now: now)
     }
 
     private mutating func forgetIfEmpty(_ tree: SourceGroup) {
-        guard slots[tree]?.isEmpty == true else { return }
-        slots[tree] = nil
+        guard slots.read(tree, \.isEmpty) == true else { return }
+        slots.remove(tree)
         dirty.remove(tree)
         unverified.remove(tree)
         farewells.cancel(tree)
@@ -270,11 +278,11 @@ struct ForwardingPlan: Sendable {
     mutating func tick(now: Instant) {
         while let tree = retries.popDue(at: now) { dirty.insert(tree) }
         while let tree = blocks.popDue(at: now) {
-            slots[tree]?.blocked = nil
+            slots.update(tree) { $0.blocked = nil }
             dirty.insert(tree)
         }
         while let tree = farewells.popDue(at: now) {
-            slots[tree]?.dropEchoes(at: now)
+            slots.update(tree) { $0.dropEchoes(at: now) }
             forgetIfEmpty(tree)
         }
     }

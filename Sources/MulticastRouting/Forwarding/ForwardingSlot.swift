@@ -57,7 +57,39 @@ struct ForwardingSlot: Sendable {
         return target.map(ForwardingChange.install) ?? .remove(tree)
     }
 
-    mutating func dropEchoes(at now: Instant) { echoes.removeAll { $0.until <= now } }
+    /// What must be changed at `now`, noted as under way.
+    mutating func startChange(in batch: UInt64, at now: Instant, tree: SourceGroup) -> ForwardingChange? {
+        guard let change = change(at: now, tree: tree) else { return nil }
+        inFlight = InFlight(batch: batch, entry: target)
+        expect(echoOf: target, now: now)
+        return change
+    }
+
+    /// Ends what `batch` had under way, and answers what that was.
+    mutating func land(_ batch: UInt64) -> InFlight? {
+        guard let flight = inFlight, flight.batch == batch else { return nil }
+        inFlight = nil
+        return flight
+    }
+
+    /// The kernel has `entry` now.
+    mutating func succeed(with entry: ForwardingEntry?, now: Instant) {
+        if installed == nil { since = now }
+        installed = entry
+        isUnverified = false
+        failures = 0
+        problem = nil
+        retryAt = nil
+        guard entry == nil else { return }
+        since = nil
+        counters = nil
+    }
+
+    mutating func dropEchoes(at now: Instant) {
+        // They end in the order they were expected.
+        guard let first = echoes.first, first.until <= now else { return }
+        echoes.removeAll { $0.until <= now }
+    }
 
     mutating func expect(echoOf entry: ForwardingEntry?, now: Instant) {
         dropEchoes(at: now)

@@ -3,6 +3,8 @@ import Wire
 /// The links of this host, and which of them are routed on, found by the names that are configured.
 struct InterfaceTable: Sendable {
     private(set) var links: [InterfaceIndex: InterfaceState] = [:]
+    /// The link of each of this host's own addresses; every tree asks about its source.
+    private var ownAddresses: [IPAddress: InterfaceIndex] = [:]
     /// Configured interfaces that exist.
     var routed: [InterfaceIndex: RoutedInterface] = [:]
     /// Interfaces that are no longer routed on, but whose numbers installed entries may still name.
@@ -26,13 +28,28 @@ struct InterfaceTable: Sendable {
     }
 
     /// Whether `address` is this host's own, and on which link.
-    func owner(of address: IPAddress) -> InterfaceIndex? {
-        links.values.filter { link in link.addresses.contains { $0.address == address } }.map(\.index).min()
+    func owner(of address: IPAddress) -> InterfaceIndex? { ownAddresses[address] }
+
+    mutating func set(_ link: InterfaceState) {
+        let addressesBefore = links[link.index]?.addresses
+        links[link.index] = link
+        if addressesBefore != link.addresses { indexAddresses() }
     }
 
-    mutating func set(_ link: InterfaceState) { links[link.index] = link }
+    mutating func remove(_ index: InterfaceIndex) {
+        links[index] = nil
+        indexAddresses()
+    }
 
-    mutating func remove(_ index: InterfaceIndex) { links[index] = nil }
+    /// Of two links with one address the first has it.
+    private mutating func indexAddresses() {
+        ownAddresses = [:]
+        for index in links.keys.sorted() {
+            for own in links[index]?.addresses ?? [] where ownAddresses[own.address] == nil {
+                ownAddresses[own.address] = index
+            }
+        }
+    }
 
     /// The interface's virtual interface is to go as soon as no entry names it.
     mutating func retire(_ index: InterfaceIndex) { retiring.insert(index) }

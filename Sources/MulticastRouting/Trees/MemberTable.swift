@@ -35,19 +35,67 @@ struct MemberTable: Sendable {
         ports(of: group).flatMap { port in members(of: group, on: port).map { (port, $0) } }
     }
 
-    mutating func set(_ members: [JudgedMember], of group: IPAddress, on port: OutputPort) {
-        let old = groups[group]?[port] ?? []
-        count += members.count - old.count
-        let change = members.count(where: \.isRefused) - old.count(where: \.isRefused)
-        if change != 0 {
-            let now = refused[port.interface, default: 0] + change
-            refused[port.interface] = now == 0 ? nil : now
+    func member(_ host: IPAddress, of group: IPAddress, on port: OutputPort) -> JudgedMember? {
+        guard let members = groups[group]?[port] else { return nil }
+        let index = members.position(of: host)
+        return index < members.count && members[index].host == host ? members[index] : nil
+    }
+
+    /// Notes what a host's membership is judged to be, nil when it has gone; answers what it was.
+    @discardableResult
+    mutating func set(
+        _ member: JudgedMember?, of host: IPAddress, group: IPAddress, on port: OutputPort
+    ) -> JudgedMember? {
+        guard let member else { return remove(host, of: group, on: port) }
+        let old = groups[group, default: [:]][port, default: []].put(member)
+        note(old, member, on: port.interface)
+        return old
+    }
+
+    private mutating func remove(_ host: IPAddress, of group: IPAddress, on port: OutputPort) -> JudgedMember? {
+        guard let old = groups[group]?[port]?.take(host) else { return nil }
+        if groups[group]?[port]?.isEmpty == true { groups[group]?[port] = nil }
+        if groups[group]?.isEmpty == true { groups[group] = nil }
+        note(old, nil, on: port.interface)
+        return old
+    }
+
+    private mutating func note(_ old: JudgedMember?, _ new: JudgedMember?, on interface: InterfaceIndex) {
+        count += (new == nil ? 0 : 1) - (old == nil ? 0 : 1)
+        let change = (new?.isRefused == true ? 1 : 0) - (old?.isRefused == true ? 1 : 0)
+        guard change != 0 else { return }
+        let now = refused[interface, default: 0] + change
+        refused[interface] = now == 0 ? nil : now
+    }
+}
+
+/// Members of one group on one port, sorted by host.
+extension [JudgedMember] {
+    /// Where `host` is, or where it belongs.
+    fileprivate func position(of host: IPAddress) -> Int {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle].host < host { low = middle + 1 } else { high = middle }
         }
-        if members.isEmpty {
-            groups[group]?[port] = nil
-            if groups[group]?.isEmpty == true { groups[group] = nil }
-        } else {
-            groups[group, default: [:]][port] = members
+        return low
+    }
+
+    /// Answers the one it replaces.
+    fileprivate mutating func put(_ member: JudgedMember) -> JudgedMember? {
+        let index = position(of: member.host)
+        guard index < count, self[index].host == member.host else {
+            insert(member, at: index)
+            return nil
         }
+        let old = self[index]
+        self[index] = member
+        return old
+    }
+
+    fileprivate mutating func take(_ host: IPAddress) -> JudgedMember? {
+        let index = position(of: host)
+        return index < count && self[index].host == host ? remove(at: index) : nil
     }
 }

@@ -29,6 +29,13 @@ struct TreeState: Sendable {
     /// Sorted.
     var adoptedInterfaces: [InterfaceIndex] { adopted.keys.sorted() }
 
+    mutating func addMember(on port: OutputPort) { hostPorts[port, default: 0] += 1 }
+
+    mutating func removeMember(on port: OutputPort) {
+        guard let count = hostPorts[port] else { return }
+        hostPorts[port] = count > 1 ? count - 1 : nil
+    }
+
     mutating func setMembers(_ count: Int, on port: OutputPort) {
         hostPorts[port] = count == 0 ? nil : count
     }

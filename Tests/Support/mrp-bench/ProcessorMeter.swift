@@ -57,11 +57,3 @@ final class ProcessorMeter {
         return (ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6]) / Double(sysconf(CInt(_SC_CLK_TCK)))
     }
 }
-
-extension [Double] {
-    var median: Double {
-        let sorted = sorted()
-        guard let middle = sorted.indices.dropFirst(count / 2).first else { return .nan }
-        return count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-    }
-}

@@ -13,13 +13,13 @@ enum RouterLoadBench: Bench {
 
     private static let groupsPerPort = 400
     private static let groupCount = AccessStreet.ports * groupsPerPort
-    private static let groupsOnEveryPort = 1000
+    private static let memoryGroups = 1000
     private static let reportsPerMillisecond = 20
     private static let settling: useconds_t = 300_000
 
     static func run(_ environment: BenchEnvironment) throws -> [BenchLine] {
         let frr = try frrCost()
-        return try costLines(environment, frr: frr) + [memoryLine(environment)]
+        return try costLines(environment, frr: frr) + memoryLines(environment)
     }
 
     // MARK: Processor time
@@ -104,29 +104,37 @@ enum RouterLoadBench: Bench {
 
     // MARK: Memory
 
-    /// Every host is a member of every group, and authorized for it.
-    private static func memoryLine(_ environment: BenchEnvironment) throws -> BenchLine {
+    /// Each group behind one port, and each behind all of them: the second has thirty times the memberships, and as
+    /// many authorizations.
+    private static func memoryLines(_ environment: BenchEnvironment) throws -> [BenchLine] {
+        [
+            try memoryLine("each on one of \(AccessStreet.ports) ports", environment, portsPerGroup: 1),
+            try memoryLine(
+                "each on all \(AccessStreet.ports) ports", environment, portsPerGroup: AccessStreet.ports),
+        ]
+    }
+
+    private static func memoryLine(
+        _ what: String, _ environment: BenchEnvironment, portsPerGroup: Int
+    ) throws -> BenchLine {
         let street = try AccessStreet("lm")
         defer { street.tearDown() }
         let router = try startRouter(environment, on: street)
+        let memberships = (0..<memoryGroups * portsPerGroup).map { number in
+            (group: group(number / portsPerGroup), port: number % AccessStreet.ports)
+        }
         try router.own(
-            (0..<AccessStreet.ports).flatMap { port in
-                (0..<groupsOnEveryPort).map { number in
-                    RouterProcess.authorization("viewer\(port)", AccessStreet.host(port), group(number))
-                }
-            })
-        let memberships = groupsOnEveryPort * AccessStreet.ports
-        try pace(memberships) { number in
-            try street.report(
-                .allowNewSources, group(number / AccessStreet.ports), port: number % AccessStreet.ports)
+            memberships.map { RouterProcess.authorization("viewer\($0.port)", AccessStreet.host($0.port), $0.group) })
+        try pace(memberships.count) { number in
+            try street.report(.allowNewSources, memberships[number].group, port: memberships[number].port)
         }
-        try street.waitForEntries(groupsOnEveryPort, of: "mrp-router")
+        try street.waitForEntries(memoryGroups, of: "mrp-router")
         let isComplete = try eventually(within: .seconds(10)) {
-            try router.show(.status, RouterStatusDocument.self).memberships == memberships
+            try router.show(.status, RouterStatusDocument.self).memberships == memberships.count
         }
-        guard isComplete else { throw BenchFailure("not all \(memberships) memberships were taken") }
+        guard isComplete else { throw BenchFailure("not all \(memberships.count) memberships were taken") }
         return BenchLine(
-            name: "\(name) resident memory, \(groupsOnEveryPort) groups on \(AccessStreet.ports) ports", unit: "MB",
+            name: "\(name) resident memory, \(memoryGroups) groups, \(what)", unit: "MB",
             ours: try ProcessFigures(router.process.identifier).residentMegabytes(), bar: .atMost(40))
     }
 }
