@@ -29,13 +29,13 @@ final class MulticastDemo {
 
     func run() throws {
         step("a live packager makes three renditions at the OTT server")
-        _ = try LiveLadder.start(in: metro.ott, folder: deployment.channelFolder, seconds: packagerSeconds)
+        let packager = try LiveLadder.start(in: metro.ott, folder: deployment.channelFolder, seconds: packagerSeconds)
         step("every node starts its programs")
         try deployment.start()
         guard
             eventually(
-                within: .seconds(30), { LiveLadder.isReady(folder: self.deployment.channelFolder, segments: 3) })
-        else { throw LabError("the packager wrote no playlist:\n\(metro.ott.path("packager.log"))") }
+                within: .seconds(60), { LiveLadder.isReady(folder: self.deployment.channelFolder, segments: 3) })
+        else { throw LabError("the packager wrote no playlist: \(packager.log.suffix(500))") }
         let wires = try WireTable(deployment)
         try expectNothing("before the first viewer", "no kernel holds a forwarding entry")
 
