@@ -46,6 +46,13 @@ package struct DeliveryHeader: Hashable, Sendable {
     package var group: IPv4Address
     package var sourcePort: UInt16
     package var destinationPort: UInt16
+
+    package init(source: IPv4Address, group: IPv4Address, sourcePort: UInt16, destinationPort: UInt16) {
+        self.source = source
+        self.group = group
+        self.sourcePort = sourcePort
+        self.destinationPort = destinationPort
+    }
 }
 
 /// One frame of a packet socket with PACKET_VNET_HDR: a UDP datagram to a group, or a train of them that the kernel left

@@ -13,7 +13,7 @@ package struct DeliverySocket: ~Copyable {
     /// Frames a system call.
     package static let defaultCapacity = 32
     /// The longest IPv4 packet, with its Ethernet and virtio-net headers.
-    static let frameLimit = 65_535 + 14 + mrp_vnet_header_size
+    package static let frameLimit = 65_535 + 14 + mrp_vnet_header_size
     /// What the router asks the kernel for: 100 ms of 3 Gbit/s, by the kernel's own count of what a packet takes.
     package static let receiveBuffer = 64 << 20
 
@@ -70,7 +70,7 @@ package struct DeliverySocket: ~Copyable {
     }
 
     /// Calls `body` with the datagrams of `frame`.
-    static func deliver(
+    package static func deliver(
         _ frame: RawSpan, counting counters: inout DeliveryCounters, _ body: (DeliveryHeader, RawSpan) -> Void
     ) {
         do throws(DeliveryFault) {

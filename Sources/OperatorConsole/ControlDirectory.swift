@@ -121,7 +121,7 @@ package struct RouterConversation: Sendable {
         }
         switch reply.body {
         case .document(let json), .event(let json): return json
-        case .done, .applied, .demand: return "{}"
+        case .done, .applied, .demand, .delivery: return "{}"
         case .problem(let problem): throw ConsoleError(problem)
         }
     }
