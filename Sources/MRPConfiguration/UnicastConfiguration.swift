@@ -40,20 +40,8 @@ extension UnicastConfiguration {
         maximumRings = section.value("maximum-rings", .integer(1...4_096), default: normal.maximumRings)
         if window < segment * 3 {
             section.problem(
-                "\"\(section.path).window\" must hold three segments: players begin that far from its end", at: "window")
+                "\"\(section.path).window\" must hold three segments: players begin that far from its end", at: "window"
+            )
         }
-    }
-
-    private init(
-        window: Duration, segment: Duration, ringSize: Int, slowClient: SlowClient, stallTimeout: Duration,
-        maximumViewers: Int, maximumRings: Int
-    ) {
-        self.window = window
-        self.segment = segment
-        self.ringSize = ringSize
-        self.slowClient = slowClient
-        self.stallTimeout = stallTimeout
-        self.maximumViewers = maximumViewers
-        self.maximumRings = maximumRings
     }
 }

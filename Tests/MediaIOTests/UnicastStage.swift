@@ -20,7 +20,7 @@ final class UnicastStage {
     private(set) var sent: [Broadcast.Datagram] = []
     private var broadcast = Broadcast(beginning: WallClock.now())
     private let socket: UDPSocket
-    private let endings = Mutex<[ViewerEnd]>([])
+    private let endings = Endings()
 
     init(_ change: (inout UnicastMedia.Configuration) -> Void = { _ in }) throws {
         var configuration = UnicastMedia.Configuration()
@@ -46,6 +46,11 @@ final class UnicastStage {
             try opened.connect(to: SocketAddress(output.group, port: output.port))
             return opened
         }
+        // The kernel may take a second before a new link carries anything.
+        try wait(atMost: .seconds(5)) {
+            _ = try? [UInt8](repeating: 0, count: 12).withUnsafeBytes { try socket.sendTrain($0, segmentSize: 12) }
+            return (report()?.counters.unwantedDatagrams ?? 0) > 0
+        }
     }
 
     deinit { media.stop() }
@@ -68,28 +73,28 @@ final class UnicastStage {
 
     // MARK: Viewers
 
-    var ends: [ViewerEnd] { endings.withLock { $0 } }
+    var ends: [ViewerEnd] { endings.list.withLock { $0 } }
 
     func viewer(
         session: UInt64 = 1, receiveBuffer: CInt = 0, isBurst: Bool = false, joins: Bool = true
     ) throws -> UnicastViewer {
         let viewer = try street.atViewer { try UnicastViewer(receiveBuffer: receiveBuffer) }
         viewer.session = session
-        if joins { media.join(connection(to: viewer, isBurst: isBurst)) }
+        if joins { media.join(try connection(to: viewer, isBurst: isBurst)) }
         return viewer
     }
 
-    func join(_ viewer: UnicastViewer, stream: StreamKey) {
-        media.join(connection(to: viewer, stream: stream))
+    func join(_ viewer: UnicastViewer, stream: StreamKey) throws {
+        media.join(try connection(to: viewer, stream: stream))
     }
 
     func connection(
         to viewer: UnicastViewer, isBurst: Bool = false, stream: StreamKey = UnicastStage.key
-    ) -> ViewerConnection {
+    ) throws -> ViewerConnection {
         ViewerConnection(
-            stream: stream, session: viewer.session, rendition: "720p", descriptor: viewer.served,
+            stream: stream, session: viewer.session, rendition: "720p", descriptor: try viewer.takeServed(),
             head: Array("HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n\r\n".utf8), isBurst: isBurst
-        ) { [weak self] _, end in self?.endings.withLock { $0.append(end) } }
+        ) { [endings] _, end in endings.list.withLock { $0.append(end) } }
     }
 
     func openStream() throws { _ = snapshot(waitingFor: .zero) }
@@ -117,11 +122,15 @@ final class UnicastStage {
     }
 }
 
+private final class Endings: Sendable {
+    let list = Mutex<[ViewerEnd]>([])
+}
+
 /// The far end of a TCP connection over loopback, read without waiting.
 final class UnicastViewer {
     var session: UInt64 = 1
     /// The end that is handed to the media thread.
-    let served: SharedDescriptor
+    private(set) var served: SharedDescriptor?
     private let socket: FileDescriptor
     private(set) var bytes: [UInt8] = []
     private(set) var hasEnded = false
@@ -147,6 +156,12 @@ final class UnicastViewer {
         served = SharedDescriptor(FileDescriptor(owning: accept(listener.number, nil, nil)))
         socket = client
         try socket.setNonBlocking()
+    }
+
+    /// Hands the other end over: this side keeps no duplicate.
+    func takeServed() throws -> SharedDescriptor {
+        defer { served = nil }
+        return try #require(served)
     }
 
     var text: String { String(decoding: bytes.prefix(2000), as: UTF8.self) }

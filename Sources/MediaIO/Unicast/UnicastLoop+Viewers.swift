@@ -20,6 +20,7 @@ extension UnicastLoop {
 
     func join(_ request: ViewerConnection) {
         let now = MonotonicClock.now()
+        guard !closed.contains(request.session) else { return request.ended(0, .sessionClosed) }
         guard let (index, stream) = stream(request.stream, now) else { return request.ended(0, .refused) }
         var descriptor: CInt = -1
         do throws(SystemError) {
@@ -60,6 +61,7 @@ extension UnicastLoop {
         stream.servedHead = head
         stream.servedAt = now
         stream.hasBacklog = false
+        stream.hasWaitingViewers = false
         let danger = stream.feed.index.tail + Self.safetyBytes
         let memory = stream.feed.memory
         // From the end, because whoever goes is replaced by the last.
@@ -147,7 +149,10 @@ extension UnicastLoop {
 
     /// Puts the response's head and the tables before the newest random-access point.
     private func begin(_ viewer: UnsafeMutablePointer<Viewer>, _ slot: Int, _ stream: UnicastStream) -> Bool {
-        guard let entry = stream.feed.index.liveEntry else { return false }
+        guard let entry = stream.feed.index.liveEntry else {
+            stream.hasWaitingViewers = true
+            return false
+        }
         let isFramed = viewer.pointee.flags.contains(.framed)
         // A burst repeats whole packets as they came, also those that stand in the first one before the tables.
         let first = isFramed ? stream.feed.index.packet(containing: entry.position)?.position : nil
@@ -229,6 +234,7 @@ extension UnicastLoop {
     }
 
     func close(session: UInt64) {
+        closed.insert(session)
         for slot in 0..<table.used where table.owners[slot]?.session == session { close(slot, .sessionClosed) }
     }
 

@@ -25,6 +25,7 @@ final class UnicastLoop {
     let poller: ReadinessPoller
     var streams: [UnicastStream?] = []
     var streamIndex: [StreamKey: Int] = [:]
+    var closed = ClosedSessions()
     /// Burst frames are put together here.
     var scratch: [UInt8] = []
 
@@ -91,7 +92,8 @@ final class UnicastLoop {
             guard let stream else { continue }
             stream.feed.release(now: now, wallNow: wallNow)
             let head = stream.feed.index.head
-            if stream.hasBacklog || head - stream.servedHead >= Self.batchBytes
+            if stream.hasBacklog || stream.hasWaitingViewers && stream.feed.index.liveEntry != nil
+                || head - stream.servedHead >= Self.batchBytes
                 || head > stream.servedHead && now - stream.servedAt >= Self.batchAge
             {
                 serve(stream, now)
@@ -239,5 +241,23 @@ final class UnicastLoop {
             if !stream.viewers.isEmpty { stream.lastUsed = now }
             if now - stream.lastUsed >= configuration.streamLinger { forget(index) }
         }
+    }
+}
+
+/// The sessions closed last, for a connection that was admitted before and comes after.
+struct ClosedSessions {
+    static let limit = 4096
+    private var known: Set<UInt64> = []
+    private var order: [UInt64] = []
+    private var oldest = 0
+
+    func contains(_ session: UInt64) -> Bool { known.contains(session) }
+
+    mutating func insert(_ session: UInt64) {
+        guard known.insert(session).inserted else { return }
+        guard order.count == Self.limit else { return order.append(session) }
+        known.remove(order[oldest])
+        order[oldest] = session
+        oldest = (oldest + 1) % Self.limit
     }
 }

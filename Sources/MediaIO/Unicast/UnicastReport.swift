@@ -73,3 +73,38 @@ extension UnicastLoop {
             behindLive: hasBegun ? behind ?? .zero : .zero)
     }
 }
+
+extension UnicastReport {
+    /// Names and values for `show counters`, sorted by name.
+    package var counts: [(name: String, value: UInt64)] {
+        var counts: [String: UInt64] = [
+            "unicast-viewers": counters.viewers, "unicast-viewers-refused-maximum-viewers": counters.viewersRefused,
+            "unicast-rings-refused-maximum-rings": counters.streamsRefused,
+            "unicast-viewers-advanced": counters.viewersAdvanced, "unicast-bytes-skipped": counters.bytesSkipped,
+            "unicast-datagrams-unwanted": counters.unwantedDatagrams,
+            "unicast-datagrams-received": counters.delivery.datagrams,
+            "unicast-frames-dropped-by-kernel": counters.delivery.kernelDrops,
+        ]
+        for end in ViewerEnd.allCases { counts["unicast-ended-\(end.rawValue)"] = counters.ends[end.rawValue] ?? 0 }
+        for fault in DeliveryFault.allCases {
+            counts["unicast-frames-refused-\(fault.rawValue)"] = counters.delivery[fault]
+        }
+        func add(_ name: String, _ value: (Stream) -> UInt64) {
+            counts["unicast-\(name)"] = streams.reduce(0) { $0 &+ value($1) }
+        }
+        add("packets-lost") { $0.index.lost }
+        add("packets-duplicate") { $0.statistics.duplicates }
+        add("packets-too-late") { $0.statistics.tooLate }
+        add("packets-foreign") { $0.statistics.foreign }
+        add("packets-not-rtp") { $0.refusals.notRTP }
+        add("packets-other-payload-type") { $0.refusals.otherPayloadTypes }
+        add("packets-partial-payload") { $0.refusals.partialPayloads }
+        add("packets-too-large") { $0.refusals.tooLarge }
+        add("packets-sync-lost") { $0.index.syncLosses }
+        add("packets-not-stored") { $0.memoryFailures }
+        add("holes") { $0.index.holes }
+        add("discontinuities") { $0.index.discontinuities }
+        add("playlist-restarts") { $0.index.restarts }
+        return counts.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
+    }
+}

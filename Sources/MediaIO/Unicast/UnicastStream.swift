@@ -13,6 +13,8 @@ final class UnicastStream {
     var servedAt: Instant
     /// Somebody could take more at once.
     var hasBacklog = false
+    /// Somebody waits for the first random-access point.
+    var hasWaitingViewers = false
     /// Asked for while the playlist is still empty.
     var waiting: [(until: Instant, answer: @Sendable (StreamSnapshot?) -> Void)] = []
     var lastUsed: Instant
