@@ -114,6 +114,7 @@ extension Configuration {
             ("client-address", .ottServer, ottServer?.clientAddress),
             ("node-address", .ottServer, ottServer?.nodeAddress),
             ("node-address", .liveProxy, liveProxy?.nodeAddress),
+            ("client-address", .liveProxy, liveProxy?.clientAddress),
         ]
         for (key, role, endpoint) in listeners {
             guard let endpoint else { continue }

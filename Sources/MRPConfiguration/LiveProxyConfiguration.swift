@@ -11,6 +11,10 @@ package struct LiveProxyConfiguration: Hashable, Sendable {
     package var ottServers: [String]
     /// Where replication points register and follow; mutual TLS.
     package var nodeAddress: ListenEndpoint
+    /// Where unicast viewers are told their replication point; nil serves none.
+    package var clientAddress: ListenEndpoint?
+    /// The URL that reaches `clientAddress`, which the OTT server redirects to.
+    package var httpBase: String?
     /// The address it registers with its OTT servers.
     package var address: IPAddress
     /// Whose clients it serves.

@@ -8,6 +8,13 @@ extension LiveProxyConfiguration {
         ottServers = section.list("ott-servers", .url("https"), atMost: Self.maximumServers)
         nodeAddress = section.value(
             "node-address", .written, default: ListenEndpoint(address: .v4(.unspecified), port: 8_444))
+        clientAddress = section.optional("client-address", .written)
+        httpBase = section.optional("http-base", .url("http", "https"))
+        if (clientAddress == nil) != (httpBase == nil) {
+            section.problem(
+                "\(section.path): \"client-address\" and \"http-base\" go together: where unicast viewers are served, and "
+                    + "the URL that reaches it", at: clientAddress == nil ? "http-base" : "client-address")
+        }
         let address: IPAddress? = section.required("address", .written)
         prefixes = section.list("prefixes", .written, atMost: ProxyRegistration.maximumPrefixes)
         routerSocket = section.value(

@@ -44,7 +44,7 @@ package struct TokenConfiguration: Hashable, Sendable {
 package struct ChannelConfiguration: Hashable, Sendable {
     package var description: MediaDescription
     /// Allocated ahead of any viewer (DESIGN flow 6).
-    package var preallocate: Bool
+    package var preallocate: Preallocation?
 }
 
 extension OTTServerConfiguration {
@@ -88,9 +88,22 @@ extension TokenConfiguration {
 
 extension ChannelConfiguration {
     init?(reading section: inout SectionReader) {
-        preallocate = section.value("preallocate", .flag, default: false)
+        preallocate = section.value("preallocate", .preallocation, default: nil)
         guard let description = MediaDescription(reading: &section) else { return nil }
         self.description = description
+    }
+}
+
+extension ValueKind where Value == Preallocation? {
+    /// `cold` or `warm`; `true` is `cold`, `false` is neither.
+    static var preallocation: ValueKind {
+        ValueKind(expectation: "true, false, cold or warm") { text in
+            switch text {
+            case "true": .some(.cold)
+            case "false": .some(nil)
+            default: Preallocation(rawValue: text).map { .some($0) }
+            }
+        }
     }
 }
 

@@ -13,7 +13,7 @@ package struct OTTServerSettings: Hashable, Sendable {
     package var proxyRetention: Duration = .seconds(24 * 3_600)
     package var policy = AuthorizationPolicy()
     /// Allocated at every proxy as soon as it registers (DESIGN flow 6).
-    package var preallocatedChannels: [ChannelKey] = []
+    package var preallocatedChannels: [ChannelKey: Preallocation] = [:]
     package var maximumWaitingJoins = 10_000
     package var maximumProxies = 256
     package var maximumItemsPerProxy = 200_000
@@ -30,13 +30,19 @@ package struct JoinRequest: Hashable, Sendable {
     package var record: SubscriberRecord?
     package var channel: ChannelKey
     package var address: IPAddress
+    /// The proxy that asks on the client's behalf: it must be the one that serves the address.
+    package var proxy: String?
 
-    package init(id: UInt64, token: TokenGrant, record: SubscriberRecord?, channel: ChannelKey, address: IPAddress) {
+    package init(
+        id: UInt64, token: TokenGrant, record: SubscriberRecord?, channel: ChannelKey, address: IPAddress,
+        proxy: String? = nil
+    ) {
         self.id = id
         self.token = token
         self.record = record
         self.channel = channel
         self.address = address
+        self.proxy = proxy
     }
 }
 
@@ -68,8 +74,8 @@ package enum OTTServerInput: Sendable {
     case feedOpened(proxy: String)
     case feedClosed(proxy: String)
     case proxyReported(name: String, report: ProxyReport)
-    /// Keeps a channel allocated at a proxy though nobody joins, or no longer; nil means every registered proxy.
-    case preallocate(channel: ChannelKey, proxy: String?, isWanted: Bool)
+    /// Keeps a channel allocated at a proxy though nobody joins, or no longer (nil); no proxy means every known one.
+    case preallocate(channel: ChannelKey, proxy: String?, Preallocation?)
     /// What was last to be stored of this proxy could not be.
     case storeFailed(proxy: String)
     case tick

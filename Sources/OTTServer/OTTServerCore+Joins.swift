@@ -33,6 +33,7 @@ extension OTTServerCore {
             throw .notEntitled(request.channel, because: refusal)
         }
         let proxy = try chooseProxy(for: request.address)
+        if let asker = request.proxy, asker != proxy { throw .wrongProxy(asker, for: request.address) }
         let waiting = WaitingJoin(
             id: request.id, proxy: proxy, channel: request.channel, subscriber: request.token.subscriber,
             address: request.address, grant: grant)
@@ -70,8 +71,7 @@ extension OTTServerCore {
             let isDropped = removals.contains(ServerFeedItem.allocationKey(join.channel))
             if let kept, !isDropped { serials[join.channel] = kept.serial }
             if serials[join.channel] == nil {
-                let wasPreallocated = kept?.isPreallocated ?? false
-                guard let indication = ask(for: join.channel, at: proxy, isPreallocated: wasPreallocated) else {
+                guard let indication = ask(for: join.channel, at: proxy, kept?.preallocation) else {
                     return
                 }
                 serials[join.channel] = indication.serial
@@ -85,13 +85,13 @@ extension OTTServerCore {
 
     /// An indication with the next serial, not yet published.
     mutating func ask(
-        for channel: ChannelKey, at proxy: String, isPreallocated: Bool
+        for channel: ChannelKey, at proxy: String, _ preallocation: Preallocation?
     ) -> AllocationIndication? {
         guard let serial = proxies[proxy]?.takeSerial() else { return nil }
         counters.allocationsAsked += 1
         actions.append(.event(.allocationAsked(proxy: proxy, channel: channel, serial: serial)))
         return AllocationIndication(
-            channel: channel, serial: serial, description: catalogue[channel], isPreallocated: isPreallocated)
+            channel: channel, serial: serial, description: catalogue[channel], preallocation: preallocation)
     }
 
     /// Nil when what is published is as good: a viewer who zaps back and forth changes nothing.
@@ -118,8 +118,33 @@ extension OTTServerCore {
         else { return }
         forgetJoin(id)
         counters.joinsAnswered += 1
-        let answer = JoinAnswer(mediaDescription: description, resource: resource, expires: held.expires)
+        let answer = JoinAnswer(
+            mediaDescription: description, resource: resource, expires: held.expires,
+            unicast: redirect(to: state.registration, join.channel))
         actions.append(.answerJoin(id: id, result: .success(answer)))
+    }
+
+    /// Where the proxy answers unicast viewers of the channel.
+    private func redirect(to proxy: ProxyRegistration, _ channel: ChannelKey) -> UnicastRedirect? {
+        proxy.httpBase.map { base in
+            let base = base.hasSuffix("/") ? String(base.dropLast()) : base
+            return UnicastRedirect(playlist: base + MediaPath.masterPlaylist(channel))
+        }
+    }
+
+    /// The channels the bearer of `token` may see from `address`, with the groups they have there now.
+    package func channelList(
+        token: TokenGrant, record: SubscriberRecord?, address: IPAddress, wallNow: UnixTime
+    ) -> ChannelList {
+        let proxy = try? chooseProxy(for: address)
+        let entries = catalogue.keys.sorted().compactMap { channel -> ChannelList.Entry? in
+            let decision = settings.policy.decide(
+                token: token, record: record, channel: channel, address: address, now: wallNow)
+            guard case .success = decision, let description = catalogue[channel] else { return nil }
+            return ChannelList.Entry(
+                description: description, resource: proxy.flatMap { proxies[$0]?.resource(of: channel) })
+        }
+        return ChannelList(entries)
     }
 
     mutating func forgetJoin(_ id: UInt64) {

@@ -36,8 +36,9 @@ extension OTTServerCore {
         }
         guard isChanged || wasSilent else { return }
         actions.append(.event(.proxyRegistered(name)))
-        for channel in settings.preallocatedChannels where catalogue[channel] != nil {
-            preallocate(channel, at: name, isWanted: true)
+        for (channel, preallocation) in settings.preallocatedChannels.sorted(by: { $0.key < $1.key })
+        where catalogue[channel] != nil {
+            preallocate(channel, at: name, preallocation)
         }
     }
 
@@ -112,11 +113,12 @@ extension OTTServerCore {
             actions.append(.event(.allocationReleased(proxy: name, channel: channel)))
             let again = waiting { $0.proxy == name && $0.channel == channel }
             publishAuthorizations(again, at: name, removals: removals)
-            if again.isEmpty, indication.isPreallocated { preallocate(channel, at: name, isWanted: true) }
+            if again.isEmpty, let kept = indication.preallocation { preallocate(channel, at: name, kept) }
         }
     }
 
-    mutating func preallocate(_ channel: ChannelKey, at proxy: String?, isWanted: Bool) {
+    /// - Parameter preallocation: nil takes it back; viewers who watch go on.
+    mutating func preallocate(_ channel: ChannelKey, at proxy: String?, _ preallocation: Preallocation?) {
         guard catalogue[channel] != nil else {
             actions.append(.refuse(.unknownChannel(channel)))
             return
@@ -127,9 +129,9 @@ extension OTTServerCore {
         }
         for name in proxies.keys.sorted() where proxy == nil || proxy == name {
             var indication = proxies[name]?.allocation(of: channel)
-            if indication == nil, isWanted { indication = ask(for: channel, at: name, isPreallocated: true) }
+            if indication == nil, let preallocation { indication = ask(for: channel, at: name, preallocation) }
             guard var indication else { continue }
-            indication.isPreallocated = isWanted
+            indication.preallocation = preallocation
             publish(to: name, upserts: [.allocation(indication)])
         }
     }

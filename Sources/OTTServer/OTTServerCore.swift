@@ -82,7 +82,7 @@ package struct OTTServerCore: Sendable {
         case .feedOpened(let proxy): proxies[proxy]?.openFeeds += 1
         case .feedClosed(let proxy): closeFeed(of: proxy)
         case .proxyReported(let name, let report): take(report, of: name)
-        case .preallocate(let channel, let proxy, let isWanted): preallocate(channel, at: proxy, isWanted: isWanted)
+        case .preallocate(let channel, let proxy, let preallocation): preallocate(channel, at: proxy, preallocation)
         case .storeFailed(let proxy): renewEpoch(of: proxy)
         case .tick: tick()
         }

@@ -25,12 +25,21 @@ extension Problem {
             detail: advice)
     }
 
+    /// Given to entitled clients alone: the entitlement is looked at first.
+    package static let noProxyCode = "no-proxy-for-address"
+
     static func noProxy(for address: IPAddress) -> Problem {
         Problem(
-            code: "no-proxy-for-address", status: 404, title: "No live proxy serves \(address)",
+            code: noProxyCode, status: 404, title: "No live proxy serves \(address)",
             detail:
                 "Ask from inside the network of a live proxy; the operator sees their prefixes with mrpctl show sessions."
         )
+    }
+
+    static func wrongProxy(_ name: String, for address: IPAddress) -> Problem {
+        Problem(
+            code: "wrong-proxy", status: 403, title: "Live proxy \(name) does not serve \(address)",
+            detail: "The operator compares the prefixes of the proxies with mrpctl show sessions.")
     }
 
     static func proxyUnavailable(_ name: String) -> Problem {

@@ -8,6 +8,11 @@ extension ProxyRegistration {
         guard !prefixes.isEmpty else { return "it has no prefix" }
         guard prefixes.count <= Self.maximumPrefixes else { return "more than \(Self.maximumPrefixes) prefixes" }
         guard !address.isMulticast, !address.isUnspecified else { return "\(address) is no address of a host" }
+        if let httpBase {
+            guard httpBase.hasPrefix("http://") || httpBase.hasPrefix("https://"), httpBase.utf8.count <= 2_048,
+                !httpBase.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F })
+            else { return "its HTTP base is no http or https URL" }
+        }
         return nil
     }
 }

@@ -7,7 +7,16 @@ import Wire
 extension ReplicationPointCore {
     package var openSessions: Int { viewers.count }
 
-    func isOpen(_ session: UInt64) -> Bool { viewers[session] != nil }
+    package func resource(of channel: ChannelKey) -> MulticastResource? { channelMap[channel]?.resource }
+
+    /// What arrives at this group and media port, by the channel map.
+    package func rendition(group: IPAddress, port: UInt16) -> (channel: ChannelKey, rendition: String)? {
+        for channel in channelMap.keys.sorted() {
+            let found = channelMap[channel]?.resource.renditions.first { $0.group == group && $0.port == port }
+            if let found { return (channel, found.rendition) }
+        }
+        return nil
+    }
 
     // MARK: - Admission
 

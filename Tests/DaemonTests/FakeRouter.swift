@@ -50,7 +50,7 @@ final class FakeRouter: Sendable {
                 case .feed(let message):
                     guard apply(message) else { return }
                     server?.send(RouterReply(id: request.id, body: .applied(position: message.position)), to: client)
-                case .describe, .show, .watch, .explain: break
+                case .describe, .show, .watch, .explain, .openDelivery: break
                 }
             }
         }

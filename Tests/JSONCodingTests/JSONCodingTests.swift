@@ -7,9 +7,9 @@ import Wire
     @Test func `keys are kebab-case and come back`() throws {
         let key = try #require(ChannelKey(text: "acme/news"))
         let item = ServerFeedItem.allocation(
-            AllocationIndication(channel: key, serial: 3, description: nil, isPreallocated: true))
+            AllocationIndication(channel: key, serial: 3, description: nil, preallocation: .warm))
         let text = try JSONText.encode(item)
-        #expect(text == #"{"allocation":{"_0":{"channel":"acme/news","is-preallocated":true,"serial":3}}}"#)
+        #expect(text == #"{"allocation":{"_0":{"channel":"acme/news","preallocation":"warm","serial":3}}}"#)
         #expect(try JSONText.decode(ServerFeedItem.self, from: text) == item)
     }
 

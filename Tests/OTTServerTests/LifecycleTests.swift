@@ -123,19 +123,23 @@ import Wire
     @Test func `made ahead of viewers is kept, and made again when the proxy lets go of it`() {
         var bench = ServerBench()
         bench.register()
-        bench.handle(.preallocate(channel: channel("acme/two"), proxy: nil, isWanted: true))
-        #expect(bench.take().allocations.map(\.isPreallocated) == [true])
+        bench.handle(.preallocate(channel: channel("acme/two"), proxy: nil, .cold))
+        #expect(bench.take().allocations.map(\.preallocation) == [.cold])
+        bench.handle(.preallocate(channel: channel("acme/two"), proxy: nil, .warm))
+        #expect(bench.take().allocations.map(\.preallocation) == [.warm])
         bench.report([("acme/two", 1, .released)])
-        #expect(bench.take().allocations.map(\.serial) == [2])
-        bench.handle(.preallocate(channel: channel("acme/two"), proxy: "north", isWanted: false))
-        #expect(bench.take().allocations.map(\.isPreallocated) == [false])
+        let again = bench.take().allocations
+        #expect(again.map(\.serial) == [2])
+        #expect(again.map(\.preallocation) == [.warm])
+        bench.handle(.preallocate(channel: channel("acme/two"), proxy: "north", nil))
+        #expect(bench.take().allocations.map(\.preallocation) == [nil])
     }
 
     @Test func `ahead of viewers is refused for what does not exist`() {
         var bench = ServerBench()
         bench.register()
-        bench.handle(.preallocate(channel: channel("acme/nine"), proxy: nil, isWanted: true))
-        bench.handle(.preallocate(channel: channel("acme/one"), proxy: "south", isWanted: true))
+        bench.handle(.preallocate(channel: channel("acme/nine"), proxy: nil, .cold))
+        bench.handle(.preallocate(channel: channel("acme/one"), proxy: "south", .cold))
         #expect(bench.take().refusals == ["unknown-channel", "unknown-proxy"])
     }
 

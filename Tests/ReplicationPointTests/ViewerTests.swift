@@ -319,6 +319,16 @@ private final class ViewerStage {
         #expect(row?.detail == "acme/news, r1, 1500 bytes, 8000000 bit/s, 1500 ms behind live")
     }
 
+    @Test func `a group and port name a rendition by the channel map alone`() throws {
+        let viewers = try ViewerStage()
+        let group = IPAddress.v4(IPv4Address(232, 1, 0, 2))
+        let found = try #require(viewers.stage.core.rendition(group: group, port: 5_000))
+        #expect(found.channel == viewers.news)
+        #expect(found.rendition == "r2")
+        #expect(viewers.stage.core.rendition(group: group, port: 5_002) == nil)
+        #expect(viewers.stage.core.rendition(group: .v4(IPv4Address(232, 9, 9, 9)), port: 5_000) == nil)
+    }
+
     @Test func `the memory of refusals does not grow for ever`() throws {
         let viewers = try ViewerStage()
         for number in 0...1_100 {

@@ -6,11 +6,17 @@ package struct JoinAnswer: Codable, Hashable, Sendable {
     package var resource: MulticastResource
     /// The client asks again before then.
     package var expires: UnixTime
+    /// Absent where the client's proxy serves no HTTP.
+    package var unicast: UnicastRedirect?
 
-    package init(mediaDescription: MediaDescription, resource: MulticastResource, expires: UnixTime) {
+    package init(
+        mediaDescription: MediaDescription, resource: MulticastResource, expires: UnixTime,
+        unicast: UnicastRedirect? = nil
+    ) {
         self.mediaDescription = mediaDescription
         self.resource = resource
         self.expires = expires
+        self.unicast = unicast
     }
 }
 

@@ -7,11 +7,14 @@ package struct ProxyRegistration: Codable, Hashable, Sendable {
     package var name: String
     package var prefixes: [IPPrefix]
     package var address: IPAddress
+    /// Where unicast viewers are redirected to, e.g. `http://10.0.2.2:8081`; absent where it serves none.
+    package var httpBase: String?
 
-    package init(name: String, prefixes: [IPPrefix], address: IPAddress) {
+    package init(name: String, prefixes: [IPPrefix], address: IPAddress, httpBase: String? = nil) {
         self.name = name
         self.prefixes = prefixes
         self.address = address
+        self.httpBase = httpBase
     }
 }
 

@@ -1,5 +1,13 @@
 import Clockwork
 
+/// A channel that is kept allocated though nobody joins (DESIGN flow 6).
+package enum Preallocation: String, Codable, Hashable, Sendable, CaseIterable {
+    /// Groups alone: nothing is pulled before the first join.
+    case cold
+    /// Pulled all the time, so that the first viewer need not wait for it; the backbone carries nothing before the join.
+    case warm
+}
+
 /// "Allocate a multicast resource to this channel": OTT server → proxy.
 package struct AllocationIndication: Codable, Hashable, Sendable {
     package var channel: ChannelKey
@@ -7,14 +15,16 @@ package struct AllocationIndication: Codable, Hashable, Sendable {
     package var serial: UInt64
     /// Absent when the proxy is to ask for it or has it stored.
     package var description: MediaDescription?
-    /// Kept though nobody joins (DESIGN flow 6).
-    package var isPreallocated: Bool
+    /// Absent for a channel that is released when nobody is left.
+    package var preallocation: Preallocation?
 
-    package init(channel: ChannelKey, serial: UInt64, description: MediaDescription?, isPreallocated: Bool = false) {
+    package init(
+        channel: ChannelKey, serial: UInt64, description: MediaDescription?, preallocation: Preallocation? = nil
+    ) {
         self.channel = channel
         self.serial = serial
         self.description = description
-        self.isPreallocated = isPreallocated
+        self.preallocation = preallocation
     }
 }
 

@@ -61,6 +61,8 @@ package enum RoleTopic: String, CaseIterable, Sendable {
 package enum RoleCommand: String, CaseIterable, Sendable {
     /// `ChannelArguments`; pre-allocates (DESIGN flow 6).
     case channelAllocate = "channel-allocate"
+    /// `ChannelArguments`; a pre-allocated channel is released when nobody watches it.
+    case channelRelease = "channel-release"
     /// `SubscriberArguments`
     case subscriberAdd = "subscriber-add"
     /// `SubscriberArguments`, of which only the name counts.
@@ -71,14 +73,19 @@ package enum RoleCommand: String, CaseIterable, Sendable {
     case revoke
 }
 
-/// Names a channel, and for an allocation the proxy that is to allocate (all proxies when absent).
+/// Names channels, and for an allocation the proxy that is to allocate (all proxies when absent).
 package struct ChannelArguments: Codable, Hashable, Sendable {
-    package var channel: ChannelKey
-    package var proxy: String?
+    package static let maximumChannels = 1_000
 
-    package init(channel: ChannelKey, proxy: String? = nil) {
-        self.channel = channel
+    package var channels: [ChannelKey]
+    package var proxy: String?
+    /// Nil is `cold`.
+    package var preallocation: Preallocation?
+
+    package init(channels: [ChannelKey], proxy: String? = nil, preallocation: Preallocation? = nil) {
+        self.channels = channels
         self.proxy = proxy
+        self.preallocation = preallocation
     }
 }
 

@@ -1,11 +1,13 @@
 import Clockwork
 import ControlProtocol
 import ControlSocket
+import Credentials
 import HTTPEdge
 import JSONCoding
 import LinuxIO
 import LiveProxy
 import Logging
+import Wire
 
 /// Runs the live proxy's core: one input at a time, its actions at once and in order.
 actor LiveProxyDriver: RoleConsole {
@@ -24,6 +26,7 @@ actor LiveProxyDriver: RoleConsole {
     private let servers: [String: Server]
     private let ingest: IngestManager
     private let file: StateFile
+    private let signer: GrantSigner
     private let logger: Logger
     private var router: RouterLink?
     private var control: RoleControlService?
@@ -31,13 +34,14 @@ actor LiveProxyDriver: RoleConsole {
 
     init(
         node: String, core: LiveProxyCore, servers: [String: Server], ingest: IngestManager, file: StateFile,
-        logger: Logger
+        signer: GrantSigner, logger: Logger
     ) {
         self.node = node
         self.core = core
         self.servers = servers
         self.ingest = ingest
         self.file = file
+        self.signer = signer
         self.logger = logger
     }
 
@@ -120,6 +124,72 @@ actor LiveProxyDriver: RoleConsole {
 
     func report(_ report: ReplicationPointReport, of point: String) throws(Problem) {
         try refuse(handle(.replicationPointReported(point: point, report: report)))
+    }
+
+    // MARK: - Unicast viewers
+
+    /// How long an OTT server may take to decide and to have it applied, beyond its own deadline.
+    private static let joinTimeout: Duration = .seconds(8)
+
+    /// Sends a client whose address holds a channel-join to its replication point.
+    func offer(_ channel: ChannelKey, to address: IPAddress) async throws(Problem) -> UnicastOffer {
+        let basis = try core.offer(channel, to: address, at: WallClock.now())
+        let grant: String
+        do throws(CredentialError) {
+            grant = try await signer.sign(basis.grant)
+        } catch {
+            throw Problem(
+                code: "cannot-sign", status: 500, title: "The grant could not be signed.", detail: "\(error)")
+        }
+        return UnicastOffer(
+            replicationPoint: basis.replicationPoint, grant: grant, expires: basis.grant.expires,
+            mediaDescription: basis.description.relocated(toReplicationPoint: basis.replicationPoint, grant: grant))
+    }
+
+    /// A replication point asks for its client: the OTT servers decide, one after the other.
+    func join(_ request: ClientChannelRequest, for point: String) async throws(Problem) -> UnicastOffer {
+        try requireClient(request.address, of: point)
+        _ = try await askServers { [node] requests, timeout throws(EdgeClientError) in
+            try await requests.post(
+                "/v1/proxies/\(node)/channel-joins", request, as: JoinAnswer.self, timeout: timeout)
+        }
+        return try await offer(request.channel, to: request.address)
+    }
+
+    /// What a replication point's client may see at the first OTT server that knows its token.
+    func catalogue(_ request: ClientCatalogueRequest, for point: String) async throws(Problem) -> ChannelCatalogue {
+        try requireClient(request.address, of: point)
+        return try await askServers { [node] requests, timeout throws(EdgeClientError) in
+            try await requests.post(
+                "/v1/proxies/\(node)/channel-lists", request, as: ChannelCatalogue.self, timeout: timeout)
+        }
+    }
+
+    private func requireClient(_ address: IPAddress, of point: String) throws(Problem) {
+        guard core.point(for: address)?.name == point else {
+            throw Problem(
+                code: "wrong-replication-point", status: 403, title: "\(point) does not serve \(address).",
+                detail: "The operator compares the prefixes in mrpctl show sessions.")
+        }
+    }
+
+    /// The first good answer within the deadline, or the refusal that says most: of the server that knows the client.
+    private func askServers<Answer: Sendable>(
+        _ ask: @Sendable (EdgeClient, Duration) async throws(EdgeClientError) -> Answer
+    ) async throws(Problem) -> Answer {
+        let end = MonotonicClock.now() + Self.joinTimeout
+        var refusal: Problem?
+        for name in servers.keys.sorted() {
+            let left = end - MonotonicClock.now()
+            guard left > .zero, let requests = servers[name]?.requests else { break }
+            do throws(EdgeClientError) {
+                return try await ask(requests, left)
+            } catch {
+                let problem = Problem(error, server: name)
+                if refusal == nil || refusal?.status == 401 || refusal?.status == 404 { refusal = problem }
+            }
+        }
+        throw refusal ?? Problem(.timedOut, server: "any OTT server")
     }
 
     private func refuse(_ actions: [LiveProxyAction]) throws(Problem) {
@@ -217,5 +287,21 @@ actor LiveProxyDriver: RoleConsole {
 
     func explanation(subscriber: String, channel: ChannelKey) -> RoleExplanation {
         core.explain(subscriber: subscriber, channel: channel)
+    }
+}
+
+extension Problem {
+    /// What to tell a replication point whose request could not be passed on; a server's own refusal goes on as it is.
+    init(_ error: EdgeClientError, server: String) {
+        switch error {
+        case .refused(let problem): self = problem
+        case .timedOut:
+            self.init(
+                code: "server-timeout", status: 504, title: "\(server) did not decide in time.", detail: "Try again.")
+        case .unreachable, .notTrusted, .badAnswer, .badURL:
+            self.init(
+                code: "server-unavailable", status: 503, title: "\(server) could not be asked: \(error)",
+                detail: "Try again; the operator checks that it runs and is reached from here.")
+        }
     }
 }

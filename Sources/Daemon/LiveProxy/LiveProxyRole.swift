@@ -17,6 +17,7 @@ package final class LiveProxyRole: RoleService {
     private let ingest: IngestManager
     private let driver: LiveProxyDriver
     private let listener: EdgeListener
+    private let clients: EdgeListener?
     private let control: RoleControlService
     private let routerEvents: AsyncStream<RouterLinkEvent>
     private let router: RouterLink
@@ -35,12 +36,18 @@ package final class LiveProxyRole: RoleService {
             settings: settings, state: state, life: LifeName.make(), now: MonotonicClock.now())
         ingest = try IngestManager(section, logger: logger)
         let driver = LiveProxyDriver(
-            node: whole.node, core: core, servers: servers, ingest: ingest, file: file, logger: logger)
+            node: whole.node, core: core, servers: servers, ingest: ingest, file: file, signer: signer,
+            logger: logger)
         self.driver = driver
         listener = EdgeListener(
             address: section.nodeAddress.address, port: section.nodeAddress.port, credentials: credentials,
             limits: .nodes, logger: logger
         ) { LiveProxyRoutes.add(to: $0, driver: driver) }
+        clients = section.clientAddress.map { endpoint in
+            EdgeListener(address: endpoint.address, port: endpoint.port, limits: .clients, logger: logger) {
+                LiveProxyRoutes.addClients(to: $0, driver: driver)
+            }
+        }
         control = try openConsole(of: driver, role: role, path: section.controlSocket, group: whole.controlGroup)
         (router, routerEvents) = try openRouter(section.routerSocket, owner: role)
     }
@@ -48,7 +55,8 @@ package final class LiveProxyRole: RoleService {
     private static func servers(
         _ section: LiveProxyConfiguration, node: String, credentials: NodeCredentials
     ) throws -> [String: LiveProxyDriver.Server] {
-        let registration = ProxyRegistration(name: node, prefixes: section.prefixes, address: section.address)
+        let registration = ProxyRegistration(
+            name: node, prefixes: section.prefixes, address: section.address, httpBase: section.httpBase)
         var servers: [String: LiveProxyDriver.Server] = [:]
         for url in section.ottServers {
             let client = try EdgeClient(base: url, credentials: credentials)
@@ -80,14 +88,20 @@ package final class LiveProxyRole: RoleService {
         }
     }
 
+    /// What each listener serves, such as `GET /healthz`.
+    package var routes: (clients: [String], nodes: [String]) { (clients?.routes ?? [], listener.routes) }
+
     package func waitUntilReady() async {
         _ = await listener.boundPort
+        _ = await clients?.boundPort
     }
 
     package func run() async throws {
         await driver.start(router: router, control: control)
-        try await withThrowingTaskGroup(of: Void.self) { [driver, ingest, listener, servers, routerEvents] group in
+        try await withThrowingTaskGroup(of: Void.self) {
+            [driver, ingest, listener, clients, servers, routerEvents] group in
             group.addTask { try await listener.run() }
+            if let clients { group.addTask { try await clients.run() } }
             group.addTask { await cancelWhenGracefulShutdown { await ingest.watchExit() } }
             group.addTask {
                 for await event in routerEvents.cancelOnGracefulShutdown() { await driver.hear(event) }

@@ -3,8 +3,20 @@ import Credentials
 import HTTPEdge
 import Hummingbird
 
-/// What replication points ask of a live proxy, by mutual TLS.
+/// What a live proxy is asked over HTTP; `deploy/openapi.yaml` describes each route.
 enum LiveProxyRoutes {
+    /// For anyone: where unicast viewers are told their replication point.
+    static func addClients(to router: Router<EdgeContext>, driver: LiveProxyDriver) {
+        router.get("/live/:provider/:channel/master.m3u8") { _, context in
+            let offer = try await driver.offer(context.channel(), to: context.clientAddress())
+            return Response.masterPlaylist(offer.mediaDescription)
+        }
+        router.get("/v1/channels/:provider/:channel/unicast") { _, context in
+            try Response.json(try await driver.offer(context.channel(), to: context.clientAddress()))
+        }
+    }
+
+    /// For replication points, by mutual TLS.
     static func add(to router: Router<EdgeContext>, driver: LiveProxyDriver) {
         let points = router.group("/v1/replication-points/:name")
         points.put { request, context in
@@ -18,6 +30,16 @@ enum LiveProxyRoutes {
             let name = try requirePoint(context)
             let connection = try await driver.openFeed(of: name, from: FeedEndpoint.position(of: request))
             return FeedEndpoint.response(for: connection, to: request) { await driver.closeFeed(of: name) }
+        }
+        points.post("channel-joins") { request, context in
+            let name = try requirePoint(context)
+            let asked = try await request.json(ClientChannelRequest.self, limits: .clients)
+            return try Response.json(try await driver.join(asked, for: name))
+        }
+        points.post("channel-lists") { request, context in
+            let name = try requirePoint(context)
+            let asked = try await request.json(ClientCatalogueRequest.self, limits: .clients)
+            return try Response.json(try await driver.catalogue(asked, for: name))
         }
         points.put("report") { request, context in
             let name = try requirePoint(context)

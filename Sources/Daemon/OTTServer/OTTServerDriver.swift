@@ -65,20 +65,25 @@ actor OTTServerDriver: RoleConsole {
 
     // MARK: - Clients
 
-    /// Joins a channel, and returns when the authorization is applied or something keeps it from being.
-    func join(
-        _ channel: ChannelKey, authorization: String?, address: IPAddress
-    ) async throws(Problem) -> JoinAnswer {
-        let token: TokenGrant
+    private func verify(_ authorization: String?) async throws(Problem) -> TokenGrant {
         do throws(TokenRefusal) {
-            token = try await verifier.verify(authorizationHeader: authorization, now: WallClock.now())
+            return try await verifier.verify(authorizationHeader: authorization, now: WallClock.now())
         } catch {
             throw .badToken(error)
         }
+    }
+
+    /// Joins a channel, and returns when the authorization is applied or something keeps it from being.
+    /// - Parameter proxy: who asks on the client's behalf; nil for the client itself.
+    func join(
+        _ channel: ChannelKey, authorization: String?, address: IPAddress, proxy: String? = nil
+    ) async throws(Problem) -> JoinAnswer {
+        let token = try await verify(authorization)
         let record = try reading { () throws(StoreError) in try store.record(of: token.subscriber) }
         guard !isStopping else { throw .stopping }
         nextJoin += 1
-        let request = JoinRequest(id: nextJoin, token: token, record: record, channel: channel, address: address)
+        let request = JoinRequest(
+            id: nextJoin, token: token, record: record, channel: channel, address: address, proxy: proxy)
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 waiting[request.id] = continuation
@@ -88,6 +93,29 @@ actor OTTServerDriver: RoleConsole {
             Task { await self.giveUp(request.id) }
         }
         return try result.get()
+    }
+
+    /// Where a stock player gets a channel: at its proxy, with its authorization sent ahead, or outside of every proxy's
+    /// prefixes at the origin.
+    func watch(
+        _ channel: ChannelKey, authorization: String?, address: IPAddress
+    ) async throws(Problem) -> UnicastAnswer {
+        do throws(Problem) {
+            let answer = try await join(channel, authorization: authorization, address: address)
+            guard let unicast = answer.unicast else { throw .noUnicastAtProxy(channel) }
+            return .redirect(unicast.playlist)
+        } catch {
+            // The entitlement was decided before a proxy was looked for.
+            guard error.code == Problem.noProxyCode else { throw error }
+            return .origin(try mediaDescription(of: channel))
+        }
+    }
+
+    /// What the bearer of the token may see.
+    func channelList(authorization: String?, address: IPAddress) async throws(Problem) -> ChannelList {
+        let token = try await verify(authorization)
+        let record = try reading { () throws(StoreError) in try store.record(of: token.subscriber) }
+        return core.channelList(token: token, record: record, address: address, wallNow: WallClock.now())
     }
 
     private func giveUp(_ id: UInt64) {
@@ -244,8 +272,9 @@ actor OTTServerDriver: RoleConsole {
         switch command {
         case .channelAllocate:
             let asked = try JSONText.decode(ChannelArguments.self, from: arguments)
-            try refuse(handle(.preallocate(channel: asked.channel, proxy: asked.proxy, isWanted: true)))
-            return try JSONText.encode(core.channelsDocument)
+            return try preallocate(asked, asked.preallocation ?? .cold)
+        case .channelRelease:
+            return try preallocate(try JSONText.decode(ChannelArguments.self, from: arguments), nil)
         case .subscriberAdd:
             let asked = try JSONText.decode(SubscriberArguments.self, from: arguments)
             guard ChannelKey.isName(asked.subscriber) else { throw Problem.badName(asked.subscriber) }
@@ -272,6 +301,18 @@ actor OTTServerDriver: RoleConsole {
         }
     }
 
+    /// All or none of the channels.
+    private func preallocate(_ asked: ChannelArguments, _ preallocation: Preallocation?) throws -> String {
+        guard asked.channels.count <= ChannelArguments.maximumChannels else {
+            throw Problem.tooManyChannels(limit: ChannelArguments.maximumChannels)
+        }
+        for channel in asked.channels { _ = try mediaDescription(of: channel) }
+        for channel in asked.channels {
+            try refuse(handle(.preallocate(channel: channel, proxy: asked.proxy, preallocation)))
+        }
+        return try JSONText.encode(core.channelsDocument)
+    }
+
     /// Changes a subscriber in the database, then what it holds.
     private func change(_ subscriber: String, _ work: () throws(StoreError) -> Void) throws -> String {
         let record = try reading { () throws(StoreError) -> SubscriberRecord? in
@@ -281,6 +322,12 @@ actor OTTServerDriver: RoleConsole {
         handle(.subscriberChanged(id: subscriber, record: record))
         return try JSONText.encode(core.subscribersDocument(record.map { [$0] } ?? []))
     }
+}
+
+/// How a request for a master playlist is answered.
+enum UnicastAnswer: Hashable, Sendable {
+    case redirect(String)
+    case origin(MediaDescription)
 }
 
 extension StoreChange {

@@ -24,6 +24,18 @@ extension Problem {
         code: "server-stopping", status: 503, title: "The server is being stopped",
         detail: "Ask again in a few seconds.")
 
+    static func noUnicastAtProxy(_ channel: ChannelKey) -> Problem {
+        Problem(
+            code: "no-unicast-service", status: 503, title: "The live proxy of this network serves no unicast",
+            detail: "Join \(channel) by multicast; the operator sets live-proxy.http-base there.")
+    }
+
+    static func tooManyChannels(limit: Int) -> Problem {
+        Problem(
+            code: "too-many-channels", status: 400, title: "More than \(limit) channels in one command",
+            detail: "Give several commands.")
+    }
+
     static func badName(_ text: String) -> Problem {
         Problem(
             code: "bad-name", status: 400, title: "\"\(text)\" is no name",

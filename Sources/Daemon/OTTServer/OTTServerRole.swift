@@ -89,7 +89,9 @@ extension OTTServerSettings {
         joinDeadline = section.joinDeadline
         proxyKeepAlive = section.proxyExpiry
         policy = AuthorizationPolicy(lifetime: section.authorizationLifetime)
-        preallocatedChannels = section.channels.filter(\.preallocate).map(\.description.channel)
+        for channel in section.channels {
+            preallocatedChannels[channel.description.channel] = channel.preallocate
+        }
     }
 }
 

@@ -10,11 +10,11 @@ enum OTTServerRoutes {
     static func addClients(to router: Router<EdgeContext>, driver: OTTServerDriver, content: ContentFolder?) {
         addCatalogue(to: router, driver: driver) { _ in }
         router.post("/v1/channels/:provider/:channel/join") { request, context in
-            guard let address = context.remoteAddress else { throw Problem.noAddress }
             let answer = try await driver.join(
-                channel(context), authorization: request.headers[.authorization], address: address)
+                context.channel(), authorization: request.headers[.authorization], address: context.clientAddress())
             return try Response.json(answer)
         }
+        addMedia(to: router, driver: driver)
         if let content {
             for method in [HTTPRequest.Method.get, .head] {
                 router.on("/content/**", method: method) { request, _ in
@@ -29,6 +29,29 @@ enum OTTServerRoutes {
                 status: isHealthy ? .ok : .serviceUnavailable)
         }
         router.get("/openapi.yaml") { _, _ in Response.text(openAPIDocument, type: "application/yaml") }
+    }
+
+    /// What stock players ask: playlists, lists and session descriptions, with the token in the query or a header.
+    private static func addMedia(to router: Router<EdgeContext>, driver: OTTServerDriver) {
+        router.get("/live/:provider/:channel/master.m3u8") { request, context in
+            let answer = try await driver.watch(
+                context.channel(), authorization: request.clientAuthorization, address: context.clientAddress())
+            switch answer {
+            case .redirect(let location): return Response.redirect(to: location)
+            case .origin(let description): return Response.masterPlaylist(description)
+            }
+        }
+        router.get("/live/:provider/:channel/{rendition}.sdp") { request, context in
+            let answer = try await driver.join(
+                context.channel(), authorization: request.clientAuthorization, address: context.clientAddress())
+            return try Response.sessionDescription(
+                answer.resource, answer.mediaDescription, rendition: context.parameters.require("rendition"))
+        }
+        router.get("/channels.m3u") { request, context in
+            let list = try await driver.channelList(
+                authorization: request.clientAuthorization, address: context.clientAddress())
+            return try Response.channelList(list, to: request)
+        }
     }
 
     /// For nodes, by mutual TLS.
@@ -49,6 +72,20 @@ enum OTTServerRoutes {
             let connection = try await driver.openFeed(of: name, from: FeedEndpoint.position(of: request))
             return FeedEndpoint.response(for: connection, to: request) { await driver.closeFeed(of: name) }
         }
+        proxies.post("channel-joins") { request, context in
+            let name = try requireProxy(context)
+            let asked = try await request.json(ClientChannelRequest.self, limits: .clients)
+            let answer = try await driver.join(
+                asked.channel, authorization: "Bearer \(asked.token)", address: asked.address, proxy: name)
+            return try Response.json(answer)
+        }
+        proxies.post("channel-lists") { request, context in
+            _ = try requireProxy(context)
+            let asked = try await request.json(ClientCatalogueRequest.self, limits: .clients)
+            let list = try await driver.channelList(
+                authorization: "Bearer \(asked.token)", address: asked.address)
+            return try Response.json(ChannelCatalogue(channels: list.entries.map(\.description)))
+        }
         proxies.put("report") { request, context in
             let name = try requireProxy(context)
             let report = try await request.json(ProxyReport.self, limits: .nodes)
@@ -67,17 +104,8 @@ enum OTTServerRoutes {
         }
         router.get("/v1/channels/:provider/:channel") { _, context in
             try check(context)
-            return try Response.json(try await driver.mediaDescription(of: channel(context)))
+            return try Response.json(try await driver.mediaDescription(of: context.channel()))
         }
-    }
-
-    private static func channel(_ context: EdgeContext) throws -> ChannelKey {
-        let provider = try context.parameters.require("provider")
-        let name = try context.parameters.require("channel")
-        guard let key = ChannelKey(provider: provider, channel: name) else {
-            throw Problem.badName("\(provider)/\(name)")
-        }
-        return key
     }
 
     /// The name in the path, which must be the certificate's.
@@ -94,9 +122,6 @@ struct ServerHealth: Codable, Hashable, Sendable {
 }
 
 extension Problem {
-    fileprivate static let noAddress = Problem(
-        code: "no-address", status: 400, title: "The connection has no address", detail: "Ask by TCP.")
-
     fileprivate static func otherName(_ found: String, path: String) -> Problem {
         Problem(
             code: "wrong-name", status: 400, title: "The registration names \(found), the path \(path)",

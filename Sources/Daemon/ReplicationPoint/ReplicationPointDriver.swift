@@ -7,6 +7,7 @@ import JSONCoding
 import LinuxIO
 import Logging
 import ReplicationPoint
+import Wire
 
 /// Runs the replication point's core: one input at a time, its actions at once and in order.
 actor ReplicationPointDriver: RoleConsole {
@@ -16,6 +17,7 @@ actor ReplicationPointDriver: RoleConsole {
     nonisolated let element = Element.replicationPoint
     private var core: ReplicationPointCore
     private let proxy: ProxyClient
+    private let requests: EdgeClient
     private let grants = GrantVerifier()
     private let logger: Logger
     private var router: RouterLink?
@@ -23,11 +25,14 @@ actor ReplicationPointDriver: RoleConsole {
     private var timer = CoreTimer()
     /// Moves media; nil where this point serves no unicast.
     private var delivery: (any ViewerDelivery)?
+    private var tokens = TokenGrants()
 
-    init(core: ReplicationPointCore, proxy: ProxyClient, logger: Logger) {
+    /// - Parameter requests: to the live proxy, beside the feed.
+    init(core: ReplicationPointCore, proxy: ProxyClient, requests: EdgeClient, logger: Logger) {
         node = core.settings.registration.name
         self.core = core
         self.proxy = proxy
+        self.requests = requests
         self.logger = logger
     }
 
@@ -79,6 +84,77 @@ actor ReplicationPointDriver: RoleConsole {
         case .disconnected(let reason):
             logger.warning("no router", metadata: ["reason": "router-not-reachable", "error": "\(reason)"])
             handle(.routerDisconnected)
+        }
+    }
+
+    // MARK: - Unicast viewers
+
+    /// How long the proxy and its OTT servers may take to decide.
+    private static let joinTimeout: Duration = .seconds(10)
+
+    func decide(_ request: ViewerRequest, _ proof: ViewerAsk.Proof) throws(Problem) -> ViewerSession {
+        let ask = ViewerAsk(
+            channel: request.channel, purpose: request.purpose, address: request.address, proof: proof)
+        for action in handle(.viewerAsks(ask)) {
+            switch action {
+            case .admitted(let session): return session
+            case .refused(let refusal): throw refusal.problem(request.channel)
+            default: continue
+            }
+        }
+        throw ViewerRefusal.unknownChannel.problem(request.channel)
+    }
+
+    /// Takes a client's token to the OTT server, by way of the proxy (DESIGN flow 5).
+    private func join(_ request: ViewerRequest, token: String) async throws(Problem) -> String {
+        guard tokens.begin() else { throw .tooManyWaitingJoins(limit: TokenGrants.maximumWaiting) }
+        defer { tokens.end() }
+        let asked = ClientChannelRequest(channel: request.channel, token: token, address: request.address)
+        do throws(EdgeClientError) {
+            let offer = try await requests.post(
+                "/v1/replication-points/\(node)/channel-joins", asked, as: UnicastOffer.self,
+                timeout: Self.joinTimeout)
+            return offer.grant
+        } catch {
+            throw Problem(error, server: "The live proxy")
+        }
+    }
+
+    private func proof(_ grant: String) async -> ViewerAsk.Proof {
+        do throws(GrantRefusal) {
+            return .grant(try await grants.verify(grant), text: grant)
+        } catch {
+            return .refused(error)
+        }
+    }
+
+    private func admit(_ request: ViewerRequest, token: String) async throws(Problem) -> ViewerSession {
+        let key = TokenGrants.Key(token: token, channel: request.channel, address: request.address)
+        if let known = tokens[key] {
+            // What was granted before may have run out: then the server is asked again.
+            let proof = await proof(known)
+            if let session = try? decide(request, proof) { return session }
+        }
+        let grant = try await join(request, token: token)
+        tokens[key] = grant
+        return try decide(request, await proof(grant))
+    }
+
+    /// The channels of the map that the bearer of `token` may see.
+    func channelList(token: String, address: IPAddress) async throws(Problem) -> ChannelList {
+        guard tokens.begin() else { throw .tooManyWaitingJoins(limit: TokenGrants.maximumWaiting) }
+        defer { tokens.end() }
+        let asked = ClientCatalogueRequest(token: token, address: address)
+        do throws(EdgeClientError) {
+            let catalogue = try await requests.post(
+                "/v1/replication-points/\(node)/channel-lists", asked, as: ChannelCatalogue.self,
+                timeout: Self.joinTimeout)
+            return ChannelList(
+                catalogue.channels.map {
+                    ChannelList.Entry(description: $0, resource: core.resource(of: $0.channel))
+                })
+        } catch {
+            throw Problem(error, server: "The live proxy")
         }
     }
 
@@ -141,5 +217,41 @@ actor ReplicationPointDriver: RoleConsole {
 
     func explanation(subscriber: String, channel: ChannelKey) -> RoleExplanation {
         core.explain(subscriber: subscriber, channel: channel)
+    }
+}
+
+extension ReplicationPointDriver: ViewerAdmission {
+    func admit(_ request: ViewerRequest) async throws(Problem) -> ViewerSession {
+        switch request.credentials {
+        case .none: try decide(request, .none)
+        case .grant(let text): try decide(request, await proof(text))
+        case .token(let token): try await admit(request, token: token)
+        }
+    }
+
+    func began(_ session: UInt64, rendition: String) -> Bool {
+        !handle(.streamBegan(session: session, rendition: rendition)).contains { action in
+            if case .refused = action { true } else { false }
+        }
+    }
+
+    func ended(_ session: UInt64, rendition: String, bytes: UInt64) {
+        handle(.streamEnded(session: session, rendition: rendition, bytes: bytes))
+    }
+
+    func sent(_ session: UInt64, bytes: UInt64) {
+        handle(.sent(session: session, bytes: bytes))
+    }
+
+    func rendition(group: IPAddress, port: UInt16) -> (channel: ChannelKey, rendition: String)? {
+        core.rendition(group: group, port: port)
+    }
+}
+
+extension Problem {
+    fileprivate static func tooManyWaitingJoins(limit: Int) -> Problem {
+        Problem(
+            code: "too-many-waiting", status: 503, title: "\(limit) clients wait for the OTT server already.",
+            detail: "Try again in some seconds.")
     }
 }

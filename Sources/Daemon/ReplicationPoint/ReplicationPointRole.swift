@@ -1,6 +1,7 @@
 import ControlProtocol
 import ControlSocket
 import HTTPEdge
+import Hummingbird
 import LinuxIO
 import Logging
 import MRPConfiguration
@@ -32,10 +33,18 @@ package final class ReplicationPointRole: RoleService {
         settings.maximumAuthorizedSubscribers = section.limits.authorizedSubscribers
         let core = ReplicationPointCore(
             settings: settings, life: LifeName.make(), now: MonotonicClock.now(), wallNow: WallClock.now())
-        driver = ReplicationPointDriver(core: core, proxy: proxy, logger: logger)
+        driver = ReplicationPointDriver(core: core, proxy: proxy, requests: client, logger: logger)
         control = try openConsole(of: driver, role: role, path: section.controlSocket, group: whole.controlGroup)
         (router, routerEvents) = try openRouter(section.routerSocket, owner: role)
     }
+
+    /// Adds what clients ask of the control plane to a listener of theirs.
+    package func addClientRoutes(to router: Router<EdgeContext>) {
+        ReplicationPointRoutes.addClients(to: router, driver: driver)
+    }
+
+    /// Whom the data path asks.
+    package var admission: any ViewerAdmission { driver }
 
     package func waitUntilReady() async {}
 

@@ -60,6 +60,12 @@ package final class EdgeClient: Sendable {
         try decode(type, try await ask(.POST, path, body: ByteBuffer(), bearer: bearer, timeout: timeout))
     }
 
+    package func post<Value: Decodable>(
+        _ path: String, _ value: some Encodable, as type: Value.Type, timeout: Duration = .seconds(10)
+    ) async throws(EdgeClientError) -> Value {
+        try decode(type, try await ask(.POST, path, body: encode(value), bearer: nil, timeout: timeout))
+    }
+
     /// Any request, for whoever judges the answer itself.
     package func exchange(
         _ method: String, _ path: String, json: String? = nil, bearer: String? = nil, timeout: Duration = .seconds(10)

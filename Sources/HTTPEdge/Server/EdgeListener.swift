@@ -33,6 +33,7 @@ package struct EdgeListener: Service {
         self.limits = limits
         self.logger = logger
         let router = Router(context: EdgeContext.self)
+        if credentials == nil { router.add(middleware: CrossOriginMiddleware()) }
         router.add(middleware: ProblemMiddleware())
         if credentials != nil { router.add(middleware: PeerIdentityMiddleware()) }
         routes(router)

@@ -14,12 +14,14 @@ struct ChannelState: Sendable {
         case lingering
         /// Allocated ahead of any viewer, without ingest.
         case cold
+        /// Allocated ahead of any viewer, and pulled.
+        case warm
         case refused(AllocationRefusal)
         case released
 
         var isAllocated: Bool {
             switch self {
-            case .awaiting, .flowing, .lingering, .cold: true
+            case .awaiting, .flowing, .lingering, .cold, .warm: true
             case .describing, .refused, .released: false
             }
         }
@@ -32,6 +34,7 @@ struct ChannelState: Sendable {
             case .flowing: "flowing"
             case .lingering: "lingering"
             case .cold: "idle"
+            case .warm: "warm"
             case .refused(let refusal): "refused-\(refusal.rawValue)"
             case .released: "released"
             }
@@ -40,7 +43,7 @@ struct ChannelState: Sendable {
 
     let server: String
     var serial: UInt64
-    var isPreallocated: Bool
+    var preallocation: Preallocation?
     var description: MediaDescription?
     var phase: Phase
     var isIngesting = false

@@ -3,8 +3,8 @@ import Clockwork
 import ControlProtocol
 import Wire
 
-// The life of a channel: describing → awaiting → flowing ⇄ lingering → released, with `cold` in place of `awaiting` for
-// what was allocated ahead of any viewer.
+// The life of a channel: describing → awaiting → flowing ⇄ lingering → released, with `cold` or `warm` in place of
+// `awaiting` and `released` for what was allocated ahead of any viewer.
 extension LiveProxyCore {
     mutating func restore(_ stored: [LiveProxyState.Channel]) {
         for entry in stored {
@@ -12,7 +12,7 @@ extension LiveProxyCore {
                 continue
             }
             channels[entry.channel] = ChannelState(
-                server: entry.server, serial: entry.serial, isPreallocated: entry.isPreallocated,
+                server: entry.server, serial: entry.serial, preallocation: entry.preallocation,
                 description: entry.description, phase: .describing)
             beginAllocated(entry.channel)
         }
@@ -33,7 +33,7 @@ extension LiveProxyCore {
             return
         }
         channels[channel] = ChannelState(
-            server: server, serial: indication.serial, isPreallocated: indication.isPreallocated,
+            server: server, serial: indication.serial, preallocation: indication.preallocation,
             description: indication.description ?? settings.storedDescriptions[channel], phase: .describing)
         begin(channel)
     }
@@ -71,12 +71,24 @@ extension LiveProxyCore {
         }
         waiting[channel] = nil
         touch(channel)
-        if state.isPreallocated {
-            timers.cancel(.channel(channel))
-            channels[channel]?.phase = .cold
+        if let preallocation = state.preallocation {
+            standBy(channel, preallocation)
         } else {
             awaitViewer(channel)
             startIngest(channel)
+        }
+    }
+
+    /// Nobody watches, and the channel stays all the same.
+    private mutating func standBy(_ channel: ChannelKey, _ preallocation: Preallocation) {
+        timers.cancel(.channel(channel))
+        switch preallocation {
+        case .cold:
+            stopIngest(channel)
+            channels[channel]?.phase = .cold
+        case .warm:
+            startIngest(channel)
+            channels[channel]?.phase = .warm
         }
     }
 
@@ -112,7 +124,7 @@ extension LiveProxyCore {
         let description = indication.description ?? state.description
         let isRedescribed = description != state.description
         channels[channel]?.serial = indication.serial
-        channels[channel]?.isPreallocated = indication.isPreallocated
+        channels[channel]?.preallocation = indication.preallocation
         channels[channel]?.description = description
         guard state.phase.isAllocated else {
             if isNext || isRedescribed {
@@ -123,10 +135,15 @@ extension LiveProxyCore {
         }
         if isRedescribed {
             redescribe(channel, from: state.description)
-        } else if isNext || state.isPreallocated != indication.isPreallocated {
+        } else if isNext || state.preallocation != indication.preallocation {
             touch(channel)
         }
-        if state.phase == .cold, !indication.isPreallocated { awaitViewer(channel) }
+        guard state.phase == .cold || state.phase == .warm, channels[channel]?.phase == state.phase else { return }
+        if let preallocation = indication.preallocation {
+            standBy(channel, preallocation)
+        } else {
+            awaitViewer(channel)
+        }
     }
 
     /// The same renditions from elsewhere keep their groups; others need new ones.
@@ -161,7 +178,7 @@ extension LiveProxyCore {
     mutating func expectViewer(of channel: ChannelKey) {
         switch channels[channel]?.phase {
         case .awaiting, .lingering: awaitViewer(channel)
-        case .describing, .flowing, .cold, .refused, .released, nil: break
+        case .describing, .flowing, .cold, .warm, .refused, .released, nil: break
         }
     }
 
@@ -200,15 +217,14 @@ extension LiveProxyCore {
         case .describing: refuse(channel, .noMediaDescription)
         case .awaiting: rest(channel, reason: "idle")
         case .lingering: rest(channel, reason: "last-leave")
-        case .flowing, .cold, .refused, .released, nil: break
+        case .flowing, .cold, .warm, .refused, .released, nil: break
         }
     }
 
     /// Nobody watches: what was allocated ahead stays so, the rest goes.
     private mutating func rest(_ channel: ChannelKey, reason: String) {
-        if channels[channel]?.isPreallocated == true {
-            stopIngest(channel)
-            channels[channel]?.phase = .cold
+        if let preallocation = channels[channel]?.preallocation {
+            standBy(channel, preallocation)
         } else {
             if reason == "idle" { counters.releasedIdle += 1 } else { counters.releasedLastLeave += 1 }
             release(channel, reason: reason)

@@ -14,7 +14,7 @@ extension LiveProxyCore {
                 else { return nil }
                 return LiveProxyState.Channel(
                     server: state.server, channel: channel, serial: state.serial,
-                    isPreallocated: state.isPreallocated, description: description)
+                    preallocation: state.preallocation, description: description)
             })
     }
 

@@ -116,7 +116,7 @@ extension LiveProxyCore {
         case .describing: return nil
         case .refused(let refusal): return became(.refused(reason: refusal.rawValue))
         case .released: return became(.released)
-        case .awaiting, .flowing, .lingering, .cold:
+        case .awaiting, .flowing, .lingering, .cold, .warm:
             return allocator[channel].map { became(.allocated(resource: $0)) }
         }
     }

@@ -73,16 +73,17 @@ package struct LiveProxyState: Codable, Hashable, Sendable {
         package var server: String
         package var channel: ChannelKey
         package var serial: UInt64
-        package var isPreallocated: Bool
+        package var preallocation: Preallocation?
         package var description: MediaDescription
 
         package init(
-            server: String, channel: ChannelKey, serial: UInt64, isPreallocated: Bool, description: MediaDescription
+            server: String, channel: ChannelKey, serial: UInt64, preallocation: Preallocation?,
+            description: MediaDescription
         ) {
             self.server = server
             self.channel = channel
             self.serial = serial
-            self.isPreallocated = isPreallocated
+            self.preallocation = preallocation
             self.description = description
         }
     }
@@ -112,6 +113,10 @@ package struct LiveProxyCounters: Hashable, Sendable {
     package internal(set) var registrationsRefused: UInt64 = 0
     package internal(set) var reportsOutdated: UInt64 = 0
     package internal(set) var unknownInputs: UInt64 = 0
+    /// Unicast viewers sent to their replication points.
+    package internal(set) var offers: UInt64 = 0
+    /// By problem code.
+    package internal(set) var offersRefused: [String: UInt64] = [:]
 
     /// In the order of their names.
     package var all: [NamedCount] {
@@ -123,8 +128,11 @@ package struct LiveProxyCounters: Hashable, Sendable {
             ("released-withdrawn", releasedWithdrawn), ("joins-outdated", joinsOutdated),
             ("joins-over-limit", joinsOverLimit), ("feeds-lost", feedsLost),
             ("registrations-refused", registrationsRefused), ("reports-outdated", reportsOutdated),
-            ("unknown-inputs", unknownInputs),
+            ("unknown-inputs", unknownInputs), ("offers", offers),
         ]
-        return (refusals + others).map { NamedCount(name: $0.0, count: $0.1) }.sorted { $0.name < $1.name }
+        let refusedOffers = offersRefused.map { ("offers-refused-\($0.key)", $0.value) }
+        return (refusals + others + refusedOffers).map { NamedCount(name: $0.0, count: $0.1) }.sorted {
+            $0.name < $1.name
+        }
     }
 }

@@ -33,8 +33,8 @@ private func perform(
 
 struct ChannelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "channel", abstract: "Lists channels, or allocates a multicast resource ahead of any viewer.",
-        subcommands: [List.self, Allocate.self])
+        commandName: "channel", abstract: "Lists channels, or allocates multicast resources ahead of any viewer.",
+        subcommands: [List.self, Allocate.self, Release.self])
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "The same as show channels.")
@@ -46,20 +46,54 @@ struct ChannelCommand: ParsableCommand {
 
     struct Allocate: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Allocates a multicast resource to a channel before anyone asks for it.")
+            abstract: "Allocates a multicast resource to channels before anyone asks for them.",
+            discussion: "Idle channels cost the backbone nothing. Without --warm they are not even pulled.")
 
-        @Argument(completion: .custom(LiveNames.channels))
-        var channel: ChannelKey
-        @Option(help: "Only at this live proxy; without it, at every registered one.")
-        var proxy: String?
+        @OptionGroup var channels: ChannelOptions
+        @Flag(help: "Keep the channels pulled at the proxy, so that the first viewer need not wait.")
+        var warm = false
         @OptionGroup var sockets: SocketOptions
         @OptionGroup var output: OutputOptions
 
         func run() throws {
             try perform(
-                .channelAllocate, ChannelArguments(channel: channel, proxy: proxy), sockets, output,
-                done: "\(channel): allocation asked for; see: mrpctl show channels")
+                .channelAllocate, channels.arguments(warm ? .warm : .cold), sockets, output,
+                done: "\(channels.names): allocation asked for; see: mrpctl show channels")
         }
+    }
+
+    struct Release: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Ends what allocate began; channels that are watched go on until their last viewer leaves.")
+
+        @OptionGroup var channels: ChannelOptions
+        @OptionGroup var sockets: SocketOptions
+        @OptionGroup var output: OutputOptions
+
+        func run() throws {
+            try perform(
+                .channelRelease, channels.arguments(), sockets, output,
+                done: "\(channels.names): released as soon as nobody watches")
+        }
+    }
+}
+
+struct ChannelOptions: ParsableArguments {
+    @Argument(help: "One or more channels as provider/channel.", completion: .custom(LiveNames.channels))
+    var channels: [ChannelKey]
+    @Option(help: "Only at this live proxy; without it, at every registered one.")
+    var proxy: String?
+
+    func validate() throws {
+        guard channels.count <= ChannelArguments.maximumChannels else {
+            throw ValidationError("at most \(ChannelArguments.maximumChannels) channels at once")
+        }
+    }
+
+    var names: String { channels.map(\.description).joined(separator: ", ") }
+
+    func arguments(_ preallocation: Preallocation? = nil) -> ChannelArguments {
+        ChannelArguments(channels: channels, proxy: proxy, preallocation: preallocation)
     }
 }
 

@@ -56,6 +56,20 @@ private struct Trial: Sendable {
             operation: "POST /v1/channels/{provider}/{channel}/join", path: "/v1/channels/acme/one/join",
             asker: .client,
             hasToken: true, status: 404),
+        Trial(
+            operation: "GET /live/{provider}/{channel}/master.m3u8", path: "/live/acme/one/master.m3u8",
+            asker: .client, status: 401),
+        Trial(
+            operation: "GET /live/{provider}/{channel}/master.m3u8", path: "/live/acme/one/master.m3u8",
+            asker: .client, hasToken: true, status: 200),
+        Trial(
+            operation: "GET /live/{provider}/{channel}/{rendition}.sdp", path: "/live/acme/one/high.sdp",
+            asker: .client, hasToken: true, status: 404),
+        Trial(operation: "GET /channels.m3u", path: "/channels.m3u", asker: .client, status: 401),
+        Trial(operation: "GET /channels.m3u", path: "/channels.m3u", asker: .client, hasToken: true, status: 200),
+        Trial(
+            operation: "GET /channels.m3u", path: "/channels.m3u?form=x", asker: .client, hasToken: true,
+            status: 400),
         Trial(operation: "GET /content/{path}", path: "/content/acme/one.m3u8", asker: .client, status: 200),
         Trial(operation: "GET /content/{path}", path: "/content/acme/none.ts", asker: .client, status: 404),
         Trial(operation: "HEAD /content/{path}", path: "/content/acme/one.m3u8", asker: .client, status: 200),
@@ -80,6 +94,15 @@ private struct Trial: Sendable {
         Trial(
             operation: "PUT /v1/proxies/{name}/report", path: "/v1/proxies/north/report", asker: .proxy, body: "[]",
             status: 400),
+        Trial(
+            operation: "POST /v1/proxies/{name}/channel-joins", path: "/v1/proxies/north/channel-joins",
+            asker: .proxy, body: #"{"channel":"acme/one","token":"x","address":"127.0.0.1"}"#, status: 401),
+        Trial(
+            operation: "POST /v1/proxies/{name}/channel-joins", path: "/v1/proxies/north/channel-joins",
+            asker: .otherProxy, body: #"{"channel":"acme/one","token":"x","address":"127.0.0.1"}"#, status: 403),
+        Trial(
+            operation: "POST /v1/proxies/{name}/channel-lists", path: "/v1/proxies/north/channel-lists",
+            asker: .proxy, body: #"{"token":"x","address":"127.0.0.1"}"#, status: 401),
         Trial(
             operation: "GET /v1/proxies/{name}/feed", path: "/v1/proxies/north/feed?epoch=x&revision=y", asker: .proxy,
             status: 400),
@@ -165,7 +188,7 @@ private struct Trial: Sendable {
 }
 
 /// As much of OpenAPI 3.1 and JSON Schema as our document uses; anything else in it is reported as a fault.
-private struct OpenAPIDocumentReader {
+struct OpenAPIDocumentReader {
     private let root: Node
 
     init(_ text: String) throws {

@@ -134,7 +134,7 @@ import Wire
         var stage = try ProxyStage()
         let news = try key("acme/news")
         try stage.connect()
-        stage.publish([allocation(news, ahead: true)])
+        stage.publish([allocation(news, ahead: .cold)])
         let resource = try #require(stage.resource(of: news))
         stage.wait(.seconds(86_400))
         #expect(stage.ingests.isEmpty)
@@ -144,6 +144,40 @@ import Wire
         stage.wait(.seconds(5))
         #expect(stage.ingests.isEmpty)
         #expect(stage.resource(of: news) == resource)
+    }
+
+    @Test func `what is kept warm is pulled before its first viewer and after its last`() throws {
+        var stage = try ProxyStage()
+        let news = try key("acme/news")
+        try stage.connect()
+        stage.publish([allocation(news, ahead: .warm)])
+        let resource = try #require(stage.resource(of: news))
+        stage.wait(.seconds(86_400))
+        #expect(stage.ingests == [news])
+        try stage.demand(1, for: news)
+        try stage.demand(0, for: news)
+        stage.wait(.seconds(86_400))
+        #expect(stage.ingests == [news])
+        #expect(stage.resource(of: news) == resource)
+        #expect(stage.core.channelsDocument.channels.first?.state == "warm")
+        stage.publish([allocation(news, ahead: .cold)])
+        #expect(stage.ingests.isEmpty)
+        stage.publish([allocation(news, ahead: .warm)])
+        #expect(stage.ingests == [news])
+        stage.publish([allocation(news)])
+        stage.wait(.seconds(60))
+        #expect(stage.ingests.isEmpty)
+        #expect(stage.outcome(of: news) == .released)
+    }
+
+    @Test func `what is kept warm is pulled again after a restart of the proxy`() throws {
+        var stage = try ProxyStage()
+        let news = try key("acme/news")
+        try stage.connect()
+        stage.publish([allocation(news, ahead: .warm)])
+        let state = try #require(stage.disk)
+        let next = try ProxyStage(state: state, life: "life2", now: stage.now)
+        #expect(next.ingests == [news])
     }
 
     @Test func `an allocation the server takes back ends at once, viewers or not`() throws {

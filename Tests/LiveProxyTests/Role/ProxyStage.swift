@@ -161,11 +161,11 @@ func description(_ channel: ChannelKey, _ renditions: [String] = ["720p", "360p"
 }
 
 func allocation(
-    _ channel: ChannelKey, serial: UInt64 = 1, description given: MediaDescription? = nil, ahead: Bool = false
+    _ channel: ChannelKey, serial: UInt64 = 1, description given: MediaDescription? = nil, ahead: Preallocation? = nil
 ) -> ServerFeedItem {
     .allocation(
         AllocationIndication(
-            channel: channel, serial: serial, description: given ?? description(channel), isPreallocated: ahead))
+            channel: channel, serial: serial, description: given ?? description(channel), preallocation: ahead))
 }
 
 func bare(_ channel: ChannelKey, serial: UInt64 = 1) -> ServerFeedItem {

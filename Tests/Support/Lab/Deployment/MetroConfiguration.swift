@@ -51,6 +51,8 @@ extension MetroDeployment {
             live-proxy:
               ott-servers: [ "https://\(MetroTopology.serverAddress):8443" ]
               node-address: 0.0.0.0:8444
+              client-address: 0.0.0.0:8081
+              http-base: \(Self.proxyBase)
               address: \(MetroTopology.proxyAddress)
               prefixes: [ 10.1.0.0/16, 10.2.0.0/16 ]
               router-socket: \(metro.proxy.path("router.sock"))
@@ -63,6 +65,12 @@ extension MetroDeployment {
 
             """)
     }
+
+    /// Where unicast viewers are told their replication point.
+    package static let proxyBase = "http://\(MetroTopology.proxyAddress):8081"
+
+    /// Where unicast viewers of `rp1` or `rp2` fetch.
+    package static func replicationPointBase(_ number: Int) -> String { "http://10.0.\(3 + number).2:8080" }
 
     func configureCore() throws {
         _ = try metro.core2.write(
@@ -94,6 +102,7 @@ extension MetroDeployment {
             replication-point:
               live-proxy: https://\(MetroTopology.proxyDownstreamAddress):8444
               prefixes: [ 10.\(number).0.0/16 ]
+              http-base: \(Self.replicationPointBase(number))
               router-socket: \(node.path("router.sock"))
               control-socket: \(node.path("replication-point.sock"))
 
