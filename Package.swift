@@ -58,6 +58,7 @@ let cores: [Target] = [
     library("MulticastRouting", "GroupMembership", "PIM", "ControlProtocol", "Wire", "Clockwork"),
     library("Channels", "ControlProtocol", "Wire", "Clockwork"),
     library("Authorization", "ControlProtocol", "Wire", "Clockwork"),
+    library("UnicastDelivery", "RTP", "MPEGTS", "HLS", "Wire", "Clockwork"),
 ]
 
 let roles: [Target] = [
@@ -83,7 +84,8 @@ let shells: [Target] = [
     library("KernelMulticast", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
     library("Netlink", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
     library(
-        "MediaIO", "LinuxIO", "CSystemShims", "RTP", "MPEGTS", "HLS", "LiveProxy", "OTTClient", "Wire", "Clockwork"),
+        "MediaIO", "LinuxIO", "CSystemShims", "RTP", "MPEGTS", "HLS", "LiveProxy", "OTTClient",
+        "UnicastDelivery", "Wire", "Clockwork"),
     library("JSONCoding"),
     library("ControlSocket", "JSONCoding", "LinuxIO", "ControlProtocol", "Wire", "Clockwork"),
     library("ConfigurationFile", "MRPConfiguration", "Wire", "Clockwork", .yams),
@@ -111,7 +113,8 @@ let operatorsTool: Target = .executableTarget(
 
 let testSupport: [Target] = [
     // Makes transport streams as packagers do.
-    .target(name: "MediaFixtures", dependencies: ["MPEGTS"], path: "Tests/Support/MediaFixtures"),
+    .target(
+        name: "MediaFixtures", dependencies: ["RTP", "MPEGTS", "Clockwork"], path: "Tests/Support/MediaFixtures"),
     // The simulated kernel, hosts and links around the pure cores.
     .target(
         name: "Simulator",
@@ -153,6 +156,8 @@ let coreTests: [Target] = [
     tests("MulticastRouting", "MulticastRouting", "GroupMembership", "PIM", "ControlProtocol", "Wire", "Clockwork"),
     tests("Channels", "Channels", "ControlProtocol", "Wire", "Clockwork"),
     tests("Authorization", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
+    tests(
+        "UnicastDelivery", "MediaFixtures", "UnicastDelivery", "HLS", "MPEGTS", "RTP", "Wire", "Clockwork"),
     tests("OTTServer", "OTTServer", "Channels", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
     tests(
         "LiveProxy", "MediaFixtures", "LiveProxy", "Channels", "ControlProtocol", "HLS", "MPEGTS", "RTP", "Wire",
@@ -162,8 +167,9 @@ let coreTests: [Target] = [
     tests("LinuxIO", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
     tests("Kernel", "KernelMulticast", "Netlink", "Lab", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
     tests(
-        "MediaIO", "MediaFixtures", "MediaIO", "LiveProxy", "OTTClient", "RTP", "MPEGTS", "HLS", "Netlink", "LinuxIO",
-        "Wire", "Clockwork"),
+        "MediaIO", "MediaFixtures", "MediaIO", "LiveProxy", "OTTClient", "UnicastDelivery", "RTP", "MPEGTS", "HLS",
+        "Netlink",
+        "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
     tests("JSONCoding", "JSONCoding", "ControlProtocol", "Wire"),
     tests("ControlSocket", "ControlSocket", "JSONCoding", "LinuxIO", "ControlProtocol", "Wire", "Clockwork"),
     tests("OperatorConsole", "OperatorConsole", "ControlSocket", "JSONCoding", "ControlProtocol", "Wire", "Clockwork"),
@@ -182,15 +188,16 @@ let edgePrograms: [Target] = [
     library(
         "CatalogueStore", "OTTServer", "Authorization", "JSONCoding", "ControlProtocol", "Wire", "Clockwork", .sqlite),
     library(
-        "HTTPEdge", "JSONCoding", "ControlProtocol", "HLS", "Credentials", "Wire", "Clockwork", .hummingbird,
-        .hummingbirdTLS,
+        "HTTPEdge", "JSONCoding", "ControlProtocol", "HLS", "Credentials", "LinuxIO", "Wire", "Clockwork",
+        .hummingbird, .hummingbirdTLS,
         .httpTypes, .asyncHTTPClient, .nio, .nioPosix, .nioSSL, .logging, .serviceLifecycle),
     .target(
         name: "Daemon",
         dependencies: [
             "HTTPEdge", "CatalogueStore", "Credentials", "ControlSocket", "JSONCoding", "ConfigurationFile",
-            "MRPConfiguration", "MediaIO", "OTTServer", "LiveProxy", "ReplicationPoint", "Channels", "Authorization",
-            "ControlProtocol", "HLS", "MPEGTS", "RTP", "LinuxIO", "Wire", "Clockwork", .hummingbird, .httpTypes,
+            "MRPConfiguration", "MediaIO", "UnicastDelivery", "OTTServer", "LiveProxy", "ReplicationPoint", "Channels",
+            "Authorization", "ControlProtocol", "HLS", "MPEGTS", "RTP", "LinuxIO", "Wire", "Clockwork", .hummingbird,
+            .httpTypes,
             .logging, .serviceLifecycle, .unixSignals,
         ],
         // A link to deploy/openapi.yaml, which the server serves.

@@ -10,3 +10,4 @@
 #include "mrp_packet.h"
 #include "mrp_process.h"
 #include "mrp_socket.h"
+#include "mrp_stream.h"

@@ -69,4 +69,39 @@ enum PlaylistNumbers {
         let month = (month + 9) % 12
         return 365 * year + year / 4 - year / 100 + year / 400 + (month * 306 + 5) / 10 + day - 1 - 719_468
     }
+
+    // MARK: Writing
+
+    /// Seconds with three digits behind the point, rounded to the nearest.
+    static func text(duration: Duration) -> String {
+        let milliseconds = max(0, (duration.nanoseconds + 500_000) / 1_000_000)
+        return "\(milliseconds / 1000).\(padded(milliseconds % 1000, 3))"
+    }
+
+    /// `2026-08-01T12:00:00.123Z`.
+    static func text(date: UnixTime) -> String {
+        let day: Int64 = 86_400_000
+        let inDay = (date.milliseconds % day + day) % day
+        let (year, month, dayOfMonth) = civilDate(daysSinceEpoch: (date.milliseconds - inDay) / day)
+        let seconds = inDay / 1000
+        return "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfMonth, 2))T\(padded(seconds / 3600, 2)):"
+            + "\(padded(seconds / 60 % 60, 2)):\(padded(seconds % 60, 2)).\(padded(inDay % 1000, 3))Z"
+    }
+
+    private static func padded(_ value: Int64, _ width: Int) -> String {
+        let digits = "\(value)"
+        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    }
+
+    /// What `daysSinceEpoch` came from; from 1970 on.
+    private static func civilDate(daysSinceEpoch days: Int64) -> (year: Int64, month: Int64, day: Int64) {
+        let shifted = days + 719_468
+        let era = shifted / 146_097
+        let dayOfEra = shifted % 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let march = (5 * dayOfYear + 2) / 153
+        let month = march < 10 ? march + 3 : march - 9
+        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * march + 2) / 5 + 1)
+    }
 }

@@ -10,14 +10,16 @@ package enum SectionError: Error, Hashable, Sendable {
 }
 
 /// Puts the sections of one PID together again (ISO/IEC 13818-1 §2.4.4); holds at most one unfinished section.
-struct SectionAssembler: Sendable {
+package struct SectionAssembler: Sendable {
     static let maximumSectionLength = 1024
 
     private var partial: [UInt8] = []
     private var isInSection = false
 
+    package init() {}
+
     /// Takes one packet's payload; yields the sections completed by it, their CRC not yet checked.
-    mutating func append(_ payload: RawSpan, startsUnit: Bool) -> [[UInt8]] {
+    package mutating func append(_ payload: RawSpan, startsUnit: Bool) -> [[UInt8]] {
         var complete: [[UInt8]] = []
         let bytes = payload.withUnsafeBytes { Array($0) }
         guard startsUnit else {

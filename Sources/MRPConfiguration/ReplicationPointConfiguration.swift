@@ -12,6 +12,9 @@ package struct ReplicationPointConfiguration: Hashable, Sendable {
     package var prefixes: [IPPrefix]
     /// Where its unicast viewers fetch.
     package var httpBase: String?
+    /// Where unicast viewers are served; nil serves none.
+    package var clientAddress: ListenEndpoint?
+    package var unicast: UnicastConfiguration
     package var routerSocket: String
     package var controlSocket: String
     package var limits: ReplicationPointLimits
@@ -30,6 +33,8 @@ extension ReplicationPointConfiguration {
         let liveProxy = section.required("live-proxy", .url("https"))
         prefixes = section.list("prefixes", .written, atMost: ReplicationPointRegistration.maximumPrefixes)
         httpBase = section.optional("http-base", .url("http", "https"))
+        clientAddress = section.optional("client-address", .written)
+        unicast = section.section("unicast") { UnicastConfiguration(reading: &$0) } ?? .standard
         routerSocket = section.value(
             "router-socket", .socketPath, default: RouterConfiguration.defaultControlSocket)
         controlSocket = section.value("control-socket", .socketPath, default: Self.defaultControlSocket)

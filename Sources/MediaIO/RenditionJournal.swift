@@ -8,7 +8,7 @@ import Synchronization
 /// stores, so that it is current even when the process is killed.
 ///
 ///     let journal = try RenditionJournal(file: "/run/mrp/renditions")
-///     let state = journal.state(of: key) ?? RenditionState(using: &generator)
+///     let state = journal.state(of: key) ?? RenditionState(using: &generator, now: …, wallNow: …)
 ///     let id = try sender.add(output, continuing: state, journalKey: key)
 ///
 /// It need not survive a reboot, because timestamps run on the monotonic clock: a file system in memory is the place.

@@ -130,5 +130,5 @@ extension MediaSender {
 
 func freshState(_ seed: UInt64 = 1) -> RenditionState {
     var generator = SeededGenerator(seed: seed)
-    return RenditionState(using: &generator)
+    return RenditionState(using: &generator, now: MonotonicClock.now(), wallNow: WallClock.now())
 }

@@ -1,5 +1,6 @@
 import Clockwork
 import MPEGTS
+import RTP
 
 /// What a restarted proxy must know to continue a rendition's RTP stream (RFC 3550 §5.1) and the transport stream in it.
 package struct RenditionState: Hashable, Sendable, Codable {
@@ -18,11 +19,13 @@ package struct RenditionState: Hashable, Sendable, Codable {
         self.continuity = continuity
     }
 
-    /// A stream that begins: RFC 3550 wants all three at random.
-    package init(using generator: inout SeededGenerator) {
+    /// A stream that begins: SSRC and sequence number are drawn (RFC 3550 §5.1). Timestamps are the calendar in 90 kHz
+    /// units, so that replication points cut segments alike; `now` and `wallNow` are the same moment on two clocks.
+    package init(using generator: inout SeededGenerator, now: Instant, wallNow: UnixTime) {
+        let calendar = UInt32(truncatingIfNeeded: wallNow.milliseconds &* (RTPClock.frequency / 1000))
         self.init(
             ssrc: UInt32.random(in: .min ... .max, using: &generator),
             sequence: UInt16.random(in: .min ... .max, using: &generator),
-            timestampOffset: UInt32.random(in: .min ... .max, using: &generator))
+            timestampOffset: calendar &- RTPClock.timestamp(atNanoseconds: now.nanoseconds))
     }
 }

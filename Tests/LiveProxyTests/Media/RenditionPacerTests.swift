@@ -214,9 +214,27 @@ import Testing
 
     @Test func `fresh states have even sources and differ`() {
         var generator = SeededGenerator(seed: 1)
-        let states = (0..<100).map { _ in RenditionState(using: &generator) }
+        let epoch = UnixTime(milliseconds: 0)
+        let states = (0..<100).map { _ in RenditionState(using: &generator, now: .zero, wallNow: epoch) }
         #expect(states.allSatisfy { $0.ssrc & 1 == 0 })
         #expect(Set(states).count == 100)
+    }
+
+    @Test func `timestamps of a fresh stream are the calendar, whatever the sender's own clock says`() throws {
+        var generator = SeededGenerator(seed: 2)
+        for offset in [0, 1_790_000_000_000, 1_890_123_456_789] as [Int64] {
+            var source = StreamGenerator()
+            // The run's clock begins at 1000 s.
+            let wallAtStart = UnixTime(milliseconds: offset + 1_000_000)
+            var run = PacerRun(
+                continuing: RenditionState(
+                    using: &generator, now: Instant(nanoseconds: 1_000_000_000_000), wallNow: wallAtStart))
+            try run.append(source.segment(references: 25))
+            run.run(until: seconds(1002))
+            let first = try #require(run.sent.first)
+            let calendar = UInt32(truncatingIfNeeded: (offset + first.at.nanoseconds / 1_000_000) * 90)
+            #expect(abs(Int32(truncatingIfNeeded: Int64(calendar) - Int64(first.header.timestamp))) <= 90)
+        }
     }
 
     @Test(arguments: 0..<30)

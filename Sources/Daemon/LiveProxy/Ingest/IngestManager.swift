@@ -95,9 +95,11 @@ final class IngestManager: Sendable {
         }
         let kept = journal?.state(of: key.description)
         let ingest = state.withLock { state in
+            let fresh = RenditionState(
+                using: &state.generator, now: MonotonicClock.now(), wallNow: WallClock.now())
             let ingest = RenditionIngest(
                 rendition, location: location, journalKey: key.description,
-                continuation: kept ?? RenditionState(using: &state.generator), isContinued: kept != nil,
+                continuation: kept ?? fresh, isContinued: kept != nil,
                 fetching: fetching, exit: exit, sender: sender, logger: logger)
             state.running[key] = ingest
             return ingest

@@ -1,0 +1,47 @@
+import Clockwork
+
+/// How a replication point serves unicast viewers: its section `unicast`.
+package struct UnicastConfiguration: Hashable, Sendable {
+    /// What becomes of a viewer that cannot keep up.
+    package enum SlowClient: String, Hashable, Sendable, CaseIterable {
+        /// Moved forward to the newest random-access point.
+        case advance
+        case close
+    }
+
+    /// How far back playlists go: the time shift.
+    package var window: Duration
+    /// Length of an HLS segment; equal at all replication points that viewers may be moved between.
+    package var segment: Duration
+    /// Memory for each rendition, in MiB; it must hold the window.
+    package var ringSize: Int
+    package var slowClient: SlowClient
+    /// A connection that takes nothing for so long is closed.
+    package var stallTimeout: Duration
+    package var maximumViewers: Int
+    /// Renditions served at once.
+    package var maximumRings: Int
+
+    package static let standard = UnicastConfiguration(
+        window: .seconds(30), segment: .seconds(2), ringSize: 64, slowClient: .advance, stallTimeout: .seconds(15),
+        maximumViewers: 10_000, maximumRings: 256)
+}
+
+extension UnicastConfiguration {
+    init(reading section: inout SectionReader) {
+        let normal = Self.standard
+        window = section.value("window", .duration(.seconds(5)...(.seconds(14_400))), default: normal.window)
+        segment = section.value("segment", .duration(.milliseconds(500)...(.seconds(20))), default: normal.segment)
+        ringSize = section.value("ring-size", .integer(1...16_384), default: normal.ringSize)
+        slowClient = section.value("slow-client", .choice, default: normal.slowClient)
+        stallTimeout = section.value(
+            "stall-timeout", .duration(.seconds(1)...(.seconds(300))), default: normal.stallTimeout)
+        maximumViewers = section.value("maximum-viewers", .integer(1...100_000), default: normal.maximumViewers)
+        maximumRings = section.value("maximum-rings", .integer(1...4_096), default: normal.maximumRings)
+        if window < segment * 3 {
+            section.problem(
+                "\"\(section.path).window\" must hold three segments: players begin that far from its end", at: "window"
+            )
+        }
+    }
+}
