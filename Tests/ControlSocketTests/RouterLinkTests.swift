@@ -81,6 +81,43 @@ import Wire
         #expect(events.next() == .wantsSnapshot)
         #expect(events.next() == .demand([TreeDemand(tree: tree, outputPorts: 2)]))
     }
+
+    @Test func `a packet socket is passed to whoever asks, also before there is a router`() throws {
+        let events = Events()
+        let link = try link(events)
+        defer { link.stop() }
+        link.openDelivery()
+        guard case .disconnected = events.next() else { throw LinkTestError.unexpected }
+        let router = try FakeRouter(path: path)
+        defer { router.stop() }
+        var event = events.next()
+        while case .disconnected = event { event = events.next() }
+        #expect(event == .wantsSnapshot)
+        guard case .delivery(let passed, let interface) = events.next() else { throw LinkTestError.unexpected }
+        #expect(interface == "d0")
+        #expect(try passed.descriptor.option(SOL_SOCKET, SO_TYPE) == CInt(SOCK_DGRAM.rawValue))
+        link.send(snapshot(1))
+        #expect(events.next() == .applied(FeedPosition(epoch: "e", revision: 1)))
+        #expect(router.requests().count == 3)
+    }
+
+    @Test func `a router without a delivery interface says so, and the link goes on`() throws {
+        let router = try FakeRouter(path: path, refuses: 0)
+        defer { router.stop() }
+        let events = Events()
+        let link = try link(events)
+        defer { link.stop() }
+        #expect(events.next() == .wantsSnapshot)
+        link.openDelivery()
+        guard case .deliveryRefused(let problem) = events.next() else { throw LinkTestError.unexpected }
+        #expect(problem.code == "no-delivery-interface")
+        link.send(snapshot(1))
+        #expect(events.next() == .applied(FeedPosition(epoch: "e", revision: 1)))
+    }
+}
+
+private enum LinkTestError: Error {
+    case unexpected
 }
 
 /// What a link reported, to be waited for in order.
@@ -116,7 +153,9 @@ private final class FakeRouter: Sendable {
             guard case .request(let client, let request) = event else { return }
             log.requests.withLock { $0.append(request) }
             for body in Self.answers(to: request.body, refuses: refuses, demand: demand) {
-                box.server?.send(RouterReply(id: request.id, body: body), to: client)
+                var passed: SharedDescriptor?
+                if case .delivery = body { passed = Self.anySocket() }
+                box.server?.send(RouterReply(id: request.id, body: body), to: client, passing: passed)
             }
         }
         nonisolated(unsafe) let handedOver = box
@@ -126,6 +165,11 @@ private final class FakeRouter: Sendable {
             handedOver.server?.close()
             ended.signal()
         }
+    }
+
+    private static func anySocket() -> SharedDescriptor? {
+        guard let socket = try? UDPSocket(.v4), let duplicate = try? socket.descriptor.duplicate() else { return nil }
+        return SharedDescriptor(duplicate)
     }
 
     func requests() -> [RouterRequest] { log.requests.withLock { $0 } }
@@ -144,6 +188,9 @@ private final class FakeRouter: Sendable {
         case .feed(let message) where message.position.revision == refuses:
             return [.problem(Problem(code: "unlucky", status: 400, title: "No.", detail: "Not this one."))]
         case .feed(let message): return [.applied(position: message.position)]
+        case .openDelivery where refuses == 0:
+            return [.problem(Problem(code: "no-delivery-interface", status: 409, title: "None.", detail: "None."))]
+        case .openDelivery: return [.delivery(interface: "d0")]
         case .describe, .show, .watch, .explain: return [.done]
         }
     }

@@ -23,10 +23,12 @@ final class AccessNetwork {
     let sourceNode: Node
     private(set) var hosts: [Node] = []
 
-    /// - Parameter igmp: the settings of each host's port, YAML in braces.
+    /// - Parameters:
+    ///   - igmp: the settings of each host's port, YAML in braces.
+    ///   - delivery: the name of the interface for unicast viewers.
     init(
         _ name: String, hosts count: Int = 2, igmp: String = "{single-host: true}", router settings: String = "",
-        keeper: Bool = false, environment: [String: String] = [:]
+        delivery: String? = nil, keeper: Bool = false, environment: [String: String] = [:]
     ) throws {
         lab = try Lab(name)
         let node = try lab.node("r")
@@ -42,7 +44,9 @@ final class AccessNetwork {
             hosts.append(host)
         }
         let ports = (1...count).map { "    a\($0): {igmp: \(igmp)}" }.joined(separator: "\n")
-        router = try RouterProgram(node, interfaces: "    up0: {pim: {}}\n\(ports)", settings: settings, keeper: keeper)
+        let delivered = delivery.map { "    \($0): {delivery: 10.255.1.1/32}\n" } ?? ""
+        router = try RouterProgram(
+            node, interfaces: "    up0: {pim: {}}\n\(delivered)\(ports)", settings: settings, keeper: keeper)
         try router.start(environment: environment)
     }
 

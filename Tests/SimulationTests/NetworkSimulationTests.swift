@@ -54,7 +54,8 @@ private func run(
         }
         #expect(
             happenings == [
-                "join", "join without authorization", "leave", "vanish", "authorize", "revoke", "loss",
+                "join", "join without authorization", "leave", "watch", "watch without authorization", "own interest",
+                "unwatch", "vanish", "authorize", "revoke", "loss",
                 "restart with keeper", "restart", "flap", "replace interface", "owner reconnects", "calendar step",
                 "foreign deletion", "rogue stream",
             ])

@@ -35,7 +35,7 @@ package struct GroupEntry: Codable, Hashable, Sendable {
 package struct GroupPort: Codable, Hashable, Sendable {
     package var interface: String
     package var bridgePort: String?
-    /// `igmp`, `pim`, or `adopted` for a port that the router found in the kernel when it started.
+    /// `igmp`, `pim`, `unicast`, or `adopted` for a port that the router found in the kernel when it started.
     package var origin: String
     /// `include` or `exclude`; nil where no host reported.
     package var filterMode: String?
@@ -67,14 +67,15 @@ package struct GroupPort: Codable, Hashable, Sendable {
     }
 }
 
-/// One who asks: a host by IGMP, or a downstream PIM neighbour.
+/// One who asks: a host by IGMP, a downstream PIM neighbour, or a unicast viewer (`version` is `http`).
 package struct GroupHost: Codable, Hashable, Sendable {
     package var hostAddress: IPAddress
     package var subscriber: String?
     package var version: String
     package var filterMode: String
     package var sources: [IPAddress]
-    /// Seconds since the first report, since the last one, and until it is forgotten.
+    /// Seconds since the first report, since the last one, and until it is forgotten. A unicast viewer is confirmed all the
+    /// time and ends with its authorization; zero where nothing ends it by itself (the point's own interest).
     package var upTime: Double
     package var lastReport: Double
     package var expire: Double

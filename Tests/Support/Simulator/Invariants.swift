@@ -32,11 +32,15 @@ struct Justification {
         var ports: Set<Port> = []
         for (tree, entry) in router.kernel.entries {
             for index in entry.outputs.compactMap({ router.kernel.virtualInterfaces[$0] }) {
-                guard let port = router.port(index), MetroNetwork.viewerLANs.contains(port.name) else { continue }
+                guard let port = router.port(index), isForViewers(port.name) else { continue }
                 ports.insert(Port(router: router.number, name: port.name, tree: tree))
             }
         }
         return ports
+    }
+
+    private static func isForViewers(_ port: String) -> Bool {
+        port == MetroNetwork.deliveryPort || MetroNetwork.viewerLANs.contains(port)
     }
 
     /// The ports that carry a tree for nobody for too long, in order.
@@ -61,6 +65,7 @@ struct Justification {
     private func isJustified(
         _ port: Port, _ router: SimulatedRouter, _ hosts: [SimulatedHost], at now: Instant
     ) -> Bool {
+        if port.name == MetroNetwork.deliveryPort { return isDeliveryJustified(port, router, at: now) }
         if adopted.contains(port), now <= adoptionEnd(router) { return true }
         guard let link = router.port(named: port.name)?.link, let owner = router.owner else { return false }
         let wall = router.wall(at: now)
@@ -82,6 +87,16 @@ struct Justification {
             && neighbors.contains {
                 $0.number != host.number && $0.style == .version2 && $0.hasWanted(tree, since: since)
             }
+    }
+
+    /// As soon as the owner has spoken, only those whom it named and authorized count.
+    private func isDeliveryJustified(_ port: Port, _ router: SimulatedRouter, at now: Instant) -> Bool {
+        guard let owner = router.owner else { return false }
+        let isWaiting = !owner.hasDeliveredSnapshot && now <= router.engineStarted + MetroNetwork.ownerWait
+        if adopted.contains(port), isWaiting { return true }
+        return owner.deliveredWatches.contains {
+            $0.tree == port.tree && $0.isEntitled(owner.delivered, after: router.wall(at: now))
+        }
     }
 
     private func adoptionEnd(_ router: SimulatedRouter) -> Instant {
@@ -142,6 +157,7 @@ extension Simulation {
             if owner.applied != owner.position {
                 violate("applied", "\(routers[point].name) has not applied what its owner published")
             }
+            checkDelivery(point, owner, wall, since: recently)
             for name in MetroNetwork.viewerLANs {
                 for tree in MetroNetwork.trees { checkPort(point, name, tree, owner, wall, since: recently) }
             }

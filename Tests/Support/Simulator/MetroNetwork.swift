@@ -9,6 +9,8 @@ import Wire
 ///
 ///     proxy ── core1 ── core2 ──┬── point1 ── three LANs of viewers
 ///                               └── point2 ── three LANs of viewers      (core2 and the points share one LAN)
+///
+/// Each point has a delivery interface too, for those of its viewers who watch by unicast.
 enum MetroNetwork {
     static let source = IPv4Address(10, 0, 0, 1)
     static let groups = (1...4).map { IPv4Address(232, 1, 1, UInt8($0)) }
@@ -19,6 +21,7 @@ enum MetroNetwork {
     static let proxy = 0
     static let points = [3, 4]
     static let viewerLANs = ["lan1", "lan2", "lan3"]
+    static let deliveryPort = "delivery"
     private static let viewersPerLAN = 2
 
     static var membership: MembershipConfiguration {
@@ -60,7 +63,7 @@ enum MetroNetwork {
     // MARK: Parts
 
     static func links(viewers: [SimulatedHost]) -> [SimulatedLink] {
-        var links = Array(repeating: SimulatedLink(), count: 4 + points.count * viewerLANs.count)
+        var links = Array(repeating: SimulatedLink(), count: deliveryLink(points.count))
         links[0].attachments = [.router(0, interface: "src")]
         links[1].attachments = [.router(0, interface: "core"), .router(1, interface: "up")]
         links[2].attachments = [.router(1, interface: "down"), .router(2, interface: "up")]
@@ -69,6 +72,7 @@ enum MetroNetwork {
             for (lan, name) in viewerLANs.enumerated() {
                 links[lanLink(place, lan)].attachments = [.router(point, interface: name)]
             }
+            links[deliveryLink(place)].attachments = [.router(point, interface: deliveryPort)]
         }
         for viewer in viewers { links[viewer.segment].attachments.append(.host(viewer.number)) }
         return links
@@ -77,6 +81,8 @@ enum MetroNetwork {
     static func viewerLinks(ofPoint place: Int) -> [Int] { viewerLANs.indices.map { lanLink(place, $0) } }
 
     private static func lanLink(_ point: Int, _ lan: Int) -> Int { 4 + point * viewerLANs.count + lan }
+
+    private static func deliveryLink(_ point: Int) -> Int { lanLink(points.count, point) }
 
     static func viewers(using generator: inout SeededGenerator) -> [SimulatedHost] {
         var viewers: [SimulatedHost] = []
@@ -128,9 +134,11 @@ enum MetroNetwork {
                 router(
                     number, "point\(place + 1)",
                     routing(
-                        [.init(name: "up", pim: pim)] + viewerLANs.map { .init(name: $0, igmp: membership) },
+                        [.init(name: "up", pim: pim), .init(name: deliveryPort, isDelivery: true)]
+                            + viewerLANs.map { .init(name: $0, igmp: membership) },
                         owners: ["replication-point"]),
-                    .init(port: "up", neighbor: IPv4Address(10, 3, 0, 1)), [("up", 3, UInt8(2 + place))] + lans,
+                    .init(port: "up", neighbor: IPv4Address(10, 3, 0, 1)),
+                    [("up", 3, UInt8(2 + place)), (deliveryPort, deliveryLink(place), 1)] + lans,
                     SimulatedOwner(name: "replication-point", items: mappings)))
         }
         return routers

@@ -33,9 +33,13 @@ extension Simulation {
 
     private mutating func happenSomething() {
         switch Int.random(in: 0..<100, using: &generator) {
-        case 0..<24: joinSomething(isAuthorized: true)
-        case 24..<32: joinSomething(isAuthorized: false)
-        case 32..<44: leaveSomething()
+        case 0..<18: joinSomething(isAuthorized: true)
+        case 18..<23: watchSomething(isAuthorized: true)
+        case 23..<24: keepSomethingWarm()
+        case 24..<30: joinSomething(isAuthorized: false)
+        case 30..<32: watchSomething(isAuthorized: false)
+        case 32..<40: leaveSomething()
+        case 40..<44: unwatchSomething()
         case 44..<49: vanishSomebody()
         case 49..<57: authorizeSomething()
         case 57..<65: revokeSomething()
@@ -51,9 +55,9 @@ extension Simulation {
         }
     }
 
-    private mutating func anyHost() -> Int { Int.random(in: hosts.indices, using: &generator) }
+    mutating func anyHost() -> Int { Int.random(in: hosts.indices, using: &generator) }
 
-    private mutating func anyTree() -> SourceGroup {
+    mutating func anyTree() -> SourceGroup {
         MetroNetwork.trees[Int.random(in: MetroNetwork.trees.indices, using: &generator)]
     }
 
@@ -93,7 +97,7 @@ extension Simulation {
         authorize(anyHost(), anyTree())
     }
 
-    private mutating func authorize(_ host: Int, _ tree: SourceGroup) {
+    mutating func authorize(_ host: Int, _ tree: SourceGroup) {
         guard let router = point(of: host) else { return }
         let lasting = Duration.seconds(Int64.random(in: 5...600, using: &generator))
         let expires = routers[router].wall(at: now) + lasting
@@ -113,11 +117,11 @@ extension Simulation {
         publish([], removing: [SimulatedOwner.key(grant, hosts)], at: router)
     }
 
-    private mutating func publish(_ items: [RouterFeedItem], removing keys: [String], at router: Int) {
+    mutating func publish(_ items: [RouterFeedItem], removing keys: [String], at router: Int) {
         if let message = routers[router].owner?.publish(items, removing: keys) { feed(message, to: router) }
     }
 
-    private func point(of host: Int) -> Int? {
+    func point(of host: Int) -> Int? {
         MetroNetwork.points.first { point in routers[point].ports.contains { $0.link == hosts[host].segment } }
     }
 
@@ -214,5 +218,6 @@ extension Simulation {
         for host in hosts.indices {
             for tree in hosts[host].wants.sorted() { leave(host, tree) }
         }
+        unwatchEverything()
     }
 }

@@ -14,6 +14,8 @@ struct SimulatedOwner {
     private(set) var isConnected = false
     /// Grants the running router has been told, with their ends.
     private(set) var delivered: [Grant: UnixTime] = [:]
+    /// Unicast viewers the running router has been told of.
+    private(set) var deliveredWatches: Set<Watch> = []
     private(set) var hasDeliveredSnapshot = false
     private(set) var applied: FeedPosition?
 
@@ -26,6 +28,8 @@ struct SimulatedOwner {
 
     /// What is published, by grant.
     func grants(_ hosts: [SimulatedHost]) -> [Grant: UnixTime] { Self.grants(publisher.current, hosts) }
+
+    func watches(_ hosts: [SimulatedHost]) -> Set<Watch> { Watch.watches(publisher.current, hosts) }
 
     mutating func publish(_ items: [RouterFeedItem], removing keys: [String]) -> FeedMessage<RouterFeedItem>? {
         let message = publisher.update(upserts: items, removals: keys)
@@ -43,6 +47,7 @@ struct SimulatedOwner {
     mutating func noteRestart() {
         isConnected = false
         delivered = [:]
+        deliveredWatches = []
         hasDeliveredSnapshot = false
         applied = nil
     }
@@ -51,11 +56,14 @@ struct SimulatedOwner {
         switch message {
         case .snapshot(_, let items):
             delivered = Self.grants(items, hosts)
+            deliveredWatches = Watch.watches(items, hosts)
             hasDeliveredSnapshot = true
         case .change(_, let upserts, let removals):
             let gone = Set(removals)
             for grant in delivered.keys where gone.contains(Self.key(grant, hosts)) { delivered[grant] = nil }
             delivered.merge(Self.grants(upserts, hosts)) { $1 }
+            deliveredWatches = deliveredWatches.filter { !gone.contains($0.item(hosts).key) }
+            deliveredWatches.formUnion(Watch.watches(upserts, hosts))
         case .keepAlive: break
         }
     }

@@ -53,6 +53,10 @@ extension Simulation {
         if !carried.insert(LinkUse(link: port.link, tree: tree)).inserted {
             violate("one copy", "\(routers[router].name) sends \(tree) to \(port.name), which has it already")
         }
+        if port.name == MetroNetwork.deliveryPort {
+            lastDelivered[LinkUse(link: port.link, tree: tree)] = now
+            report.packetsDelivered += 1
+        }
         for attachment in links[port.link].attachments {
             switch attachment {
             case .host(let host):

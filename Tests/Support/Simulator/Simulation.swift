@@ -48,6 +48,8 @@ package struct Simulation {
     var knownTrees: Set<SourceGroup>
     /// Links that carried each tree in this round of packets.
     var carried: Set<LinkUse> = []
+    /// When each tree last came to the far end of a delivery interface.
+    var lastDelivered: [LinkUse: Instant] = [:]
     private var failuresInRow = 0
     private var boots: UInt64 = 0
 
