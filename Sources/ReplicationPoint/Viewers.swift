@@ -145,4 +145,7 @@ package protocol ViewerDelivery: Sendable {
 
     /// All open streams.
     func progress() async -> [StreamProgress]
+
+    /// For `show counters`.
+    func counters() async -> [NamedCount]
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import LinuxIO
 import MediaIO
 import Testing
@@ -11,7 +12,7 @@ struct UnicastPlayerTests {
         let stage = try UnicastStage { $0.ring.window = .seconds(30) }
         try stage.openStream()
         let encoder = try stage.street.atProxy { try Player.encoder(to: UnicastStage.key, for: 12) }
-        defer { encoder.terminate() }
+        defer { encoder.end() }
         Thread.sleep(forTimeInterval: 3)
         let viewer = try stage.viewer()
         for _ in 0..<80 {
@@ -41,7 +42,7 @@ private enum Player {
     }
 
     /// Sends a picture with sound to the stream's group in real time.
-    static func encoder(to key: StreamKey, for seconds: Int) throws -> Process {
+    static func encoder(to key: StreamKey, for seconds: Int) throws -> Child {
         try start(
             "ffmpeg",
             [
@@ -49,8 +50,7 @@ private enum Player {
                 "sine=frequency=440", "-t", "\(seconds)", "-c:v", "libx264", "-preset", "ultrafast", "-g", "12",
                 "-b:v", "800k", "-c:a", "aac", "-f", "rtp_mpegts",
                 "rtp://\(key.group):\(key.port)?pkt_size=1328&localaddr=\(key.source)&ttl=4",
-            ]
-        ).process
+            ])
     }
 
     /// The codecs of what a stream holds, in its order.
@@ -71,21 +71,53 @@ private enum Player {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("unicast-\(UUID().uuidString).ts")
         try Data(bytes).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
-        let (process, output) = try start(program, before + [file.path] + after)
-        let said = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return String(decoding: said, as: UTF8.self)
+        return try start(program, before + [file.path] + after).output()
     }
 
-    private static func start(_ program: String, _ arguments: [String]) throws -> (process: Process, output: Pipe) {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/\(program)")
-        process.arguments = arguments
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        return (process, output)
+    /// Starts in the calling thread's network namespace.
+    private static func start(_ program: String, _ arguments: [String]) throws -> Child {
+        var ends: [CInt] = [-1, -1]
+        try #require(pipe(&ends) == 0)
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
+        posix_spawn_file_actions_adddup2(&actions, ends[1], 2)
+        posix_spawn_file_actions_addclose(&actions, ends[0])
+        var words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
+        defer { words.forEach { free($0) } }
+        var pid: pid_t = 0
+        let status = posix_spawnp(&pid, program, &actions, nil, &words, environ)
+        close(ends[1])
+        try #require(status == 0, "\(program) does not start")
+        return Child(pid: pid, reading: FileDescriptor(owning: ends[0]))
+    }
+
+    final class Child {
+        private let pid: pid_t
+        private let reading: FileDescriptor
+
+        init(pid: pid_t, reading: consuming FileDescriptor) {
+            self.pid = pid
+            self.reading = reading
+        }
+
+        /// All it says, once it has ended.
+        func output() throws -> String {
+            var said: [UInt8] = []
+            while true {
+                let part = try reading.read(upTo: 65_536)
+                guard !part.isEmpty else { break }
+                said += part
+            }
+            waitpid(pid, nil, 0)
+            return String(decoding: said, as: UTF8.self)
+        }
+
+        func end() {
+            kill(pid, SIGTERM)
+            waitpid(pid, nil, 0)
+        }
     }
 }

@@ -201,12 +201,17 @@ actor ReplicationPointDriver: RoleConsole {
             let progress = await delivery?.progress() ?? []
             return try JSONText.encode(core.sessionsDocument(progress))
         case .feeds: return try JSONText.encode(core.feedsDocument)
-        case .counters: return try JSONText.encode(countersDocument)
+        case .counters: return try JSONText.encode(await countersDocument)
         }
     }
 
     private var countersDocument: RoleCountersDocument {
+        get async { countersDocument(adding: await delivery?.counters() ?? []) }
+    }
+
+    private func countersDocument(adding media: [NamedCount]) -> RoleCountersDocument {
         var document = core.countersDocument
+        document.counters += media
         let refusals = grants.refusalCounts
         document.counters += GrantRefusal.allCases.map {
             NamedCount(name: "\($0.rawValue)-refused", count: refusals[$0] ?? 0)

@@ -18,6 +18,8 @@ package final class ReplicationPointRole: RoleService {
     private let control: RoleControlService
     private let routerEvents: AsyncStream<RouterLinkEvent>
     private let router: RouterLink
+    /// Nil where no `client-address` is configured.
+    private let unicast: UnicastService?
 
     package init(_ whole: Configuration, logger: Logger) throws {
         guard let section = whole.replicationPoint else { throw StartError.noSection(.replicationPoint) }
@@ -35,25 +37,36 @@ package final class ReplicationPointRole: RoleService {
             settings: settings, life: LifeName.make(), now: MonotonicClock.now(), wallNow: WallClock.now())
         driver = ReplicationPointDriver(core: core, proxy: proxy, requests: client, logger: logger)
         control = try openConsole(of: driver, role: role, path: section.controlSocket, group: whole.controlGroup)
-        (router, routerEvents) = try openRouter(section.routerSocket, owner: role)
+        let (link, events) = try openRouter(section.routerSocket, owner: role)
+        (router, routerEvents) = (link, events)
+        unicast = try section.clientAddress.map { [driver] address in
+            try UnicastService(section, at: address, admission: driver, router: link, logger: logger) {
+                ReplicationPointRoutes.addClients(to: $0, driver: driver)
+            }
+        }
     }
 
-    /// Adds what clients ask of the control plane to a listener of theirs.
-    package func addClientRoutes(to router: Router<EdgeContext>) {
-        ReplicationPointRoutes.addClients(to: router, driver: driver)
+    /// Where unicast viewers are served, for a configuration that leaves the port to the system.
+    package var clientPort: UInt16? {
+        get async { await unicast?.boundPort }
     }
 
-    /// Whom the data path asks.
-    package var admission: any ViewerAdmission { driver }
+    /// What clients are served, such as `GET /burst/{provider}/{channel}/{rendition}`.
+    package var clientRoutes: [String] { unicast?.routes ?? [] }
 
-    package func waitUntilReady() async {}
+    package func waitUntilReady() async { _ = await clientPort }
 
     package func run() async throws {
         await driver.attach(router: router, control: control)
-        try await withThrowingTaskGroup(of: Void.self) { [driver, proxy, routerEvents] group in
+        if let unicast { await driver.attach(delivery: unicast) }
+        try await withThrowingTaskGroup(of: Void.self) { [driver, proxy, routerEvents, unicast] group in
             group.addTask {
-                for await event in routerEvents.cancelOnGracefulShutdown() { await driver.hear(event) }
+                for await event in routerEvents.cancelOnGracefulShutdown() {
+                    unicast?.hear(event)
+                    await driver.hear(event)
+                }
             }
+            if let unicast { group.addTask { try await unicast.run() } }
             group.addTask {
                 await cancelWhenGracefulShutdown {
                     await proxy.run(position: { await driver.position }, receive: { await driver.hear($0) })
