@@ -8,8 +8,7 @@ import UnicastDelivery
 
 // Connections: who comes, what each is sent, who goes.
 extension UnicastLoop {
-    /// One call's share, and one viewer's before the others have their turn.
-    private static let sendBytes: UInt64 = 64 << 10
+    /// One viewer's share before the others have their turn.
     private static let turnBytes: UInt64 = 512 << 10
     /// Who comes so near to the oldest byte is taken for fallen out.
     private static let safetyBytes: UInt64 = 64 << 10
@@ -55,11 +54,12 @@ extension UnicastLoop {
 
     // MARK: Serving
 
-    /// Sends every viewer of a stream what it lacks.
-    func serve(_ stream: UnicastStream, _ now: Instant) {
-        let head = stream.feed.index.head
-        stream.servedHead = head
-        stream.servedAt = now
+    /// Sends every viewer of a stream what it lacks before `head`.
+    func serve(_ stream: UnicastStream, upTo head: UInt64, _ now: Instant) {
+        if head > stream.servedHead {
+            stream.servedHead = head
+            stream.servedAt = now
+        }
         stream.hasBacklog = false
         stream.hasWaitingViewers = false
         let danger = stream.feed.index.tail + Self.safetyBytes
@@ -100,8 +100,10 @@ extension UnicastLoop {
                 stream.hasBacklog = true
                 return
             }
-            let wanted = min(head - viewer.pointee.position, Self.sendBytes)
-            let sent = memory.send(to: viewer.pointee.socket, from: viewer.pointee.position, count: wanted)
+            // To the end of a page, so that the next send begins with a whole one.
+            let position = viewer.pointee.position
+            let wanted = min(head - position, Self.batchBytes - position % Self.pageBytes)
+            let sent = memory.send(to: viewer.pointee.socket, from: position, count: wanted)
             guard sent > 0 else { return fail(viewer, slot, sent) }
             let count = UInt64(sent)
             viewer.pointee.position += count

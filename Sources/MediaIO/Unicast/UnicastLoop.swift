@@ -12,10 +12,13 @@ import Wire
 final class UnicastLoop {
     /// Between two reads of the packet socket while media flows.
     static let receiveInterval = Duration.milliseconds(10)
-    /// What has gathered goes out once it is this much, or has waited this long.
-    static let batchBytes: UInt64 = 48 << 10
+    static let pageBytes: UInt64 = 4096
+    /// What has gathered goes out in batches of so much, or once it has waited so long. Fifteen whole pages are one train
+    /// of segments on every link; sixteen are two.
+    static let batchBytes = 15 * pageBytes
     static let batchAge = Duration.milliseconds(150)
     static let housekeepingInterval = Duration.seconds(1)
+    /// After so many reads viewers are served before reading on.
     private static let readsPerRound = 16
 
     let loop: EventLoop
@@ -92,18 +95,26 @@ final class UnicastLoop {
             guard let stream else { continue }
             stream.feed.release(now: now, wallNow: wallNow)
             let head = stream.feed.index.head
-            if stream.hasBacklog || stream.hasWaitingViewers && stream.feed.index.liveEntry != nil
-                || head - stream.servedHead >= Self.batchBytes
-                || head > stream.servedHead && now - stream.servedAt >= Self.batchAge
-            {
-                serve(stream, now)
+            if let end = due(stream, head, now) {
+                serve(stream, upTo: end, now)
                 answerWaiting(stream, now)
             }
             isBusy = isBusy || head > stream.servedHead || stream.feed.deadline != nil
             hasBacklog = hasBacklog || stream.hasBacklog
         }
         listen(!isBusy)
-        schedule(tick, hasBacklog ? now : isBusy ? now + Self.receiveInterval : nil)
+        let isUnread = received >= Self.readsPerRound * DeliverySocket.defaultCapacity
+        schedule(tick, hasBacklog || isUnread ? now : isBusy ? now + Self.receiveInterval : nil)
+    }
+
+    /// Up to where a stream's viewers are served now: the last whole batch, or everything that has waited long enough.
+    private func due(_ stream: UnicastStream, _ head: UInt64, _ now: Instant) -> UInt64? {
+        if head > stream.servedHead, now - stream.servedAt >= Self.batchAge { return head }
+        let begin = stream.servedHead - stream.servedHead % Self.pageBytes
+        let whole = head > begin ? (head - begin) / Self.batchBytes * Self.batchBytes : 0
+        if whole > 0 { return begin + whole }
+        let isAwaited = stream.hasWaitingViewers && stream.feed.index.liveEntry != nil
+        return stream.hasBacklog || isAwaited ? stream.servedHead : nil
     }
 
     /// While busy the timer reads; the socket itself wakes the loop only when idle.
