@@ -200,8 +200,12 @@ let edgePrograms: [Target] = [
             .httpTypes,
             .logging, .serviceLifecycle, .unixSignals,
         ],
-        // A link to deploy/openapi.yaml, which the server serves.
-        resources: [.embedInCode("OTTServer/openapi.yaml")]),
+        resources: [
+            // A link to deploy/openapi.yaml, which the server serves.
+            .embedInCode("OTTServer/openapi.yaml"),
+            .embedInCode("ViewerPage/viewer.html"), .embedInCode("ViewerPage/viewer.css"),
+            .embedInCode("ViewerPage/viewer.js"),
+        ]),
     program("mrpd", "Daemon", "ConfigurationFile", "MRPConfiguration", "LinuxIO", .argumentParser, .logging),
     program(
         "mrp-client", "OTTClient", "MediaIO", "HTTPEdge", "MRPConfiguration", "JSONCoding", "ControlProtocol",

@@ -28,6 +28,7 @@ enum OTTServerRoutes {
                 ServerHealth(status: isHealthy ? "ok" : "store-failed"),
                 status: isHealthy ? .ok : .serviceUnavailable)
         }
+        ViewerPage.add(to: router)
         router.get("/openapi.yaml") { _, _ in Response.text(openAPIDocument, type: "application/yaml") }
     }
 
