@@ -87,7 +87,8 @@ package struct RingIndex: Sendable {
         noteSequence(sequence)
         let time = clock.extend(header.timestamp, wallNow: wallNow)
         self.time = time
-        packets.append(PacketLog.Entry(position: position, sequence: sequence, header: header, length: payload.byteCount))
+        packets.append(
+            PacketLog.Entry(position: position, sequence: sequence, header: header, length: payload.byteCount))
         head += UInt64(payload.byteCount)
         counters.packets &+= 1
         counters.bytes &+= UInt64(payload.byteCount)

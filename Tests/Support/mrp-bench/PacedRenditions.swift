@@ -51,8 +51,9 @@ struct PacedRenditions {
             try sender.add(
                 RenditionOutput(
                     source: .v4(ProxyTestbed.source), group: .v4(ProxyTestbed.group(index)), port: ProxyTestbed.port,
-                    interface: testbed.interface), continuing: RenditionState(
-                        using: &generator, now: MonotonicClock.now(), wallNow: WallClock.now()))
+                    interface: testbed.interface),
+                continuing: RenditionState(
+                    using: &generator, now: MonotonicClock.now(), wallNow: WallClock.now()))
         }
         var second = 0
         // A rendition's start is its own, as channels' are.
