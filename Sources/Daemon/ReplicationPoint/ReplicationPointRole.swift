@@ -46,6 +46,14 @@ package final class ReplicationPointRole: RoleService {
         }
     }
 
+    /// Adds what clients ask of the control plane to a listener of theirs.
+    package func addClientRoutes(to router: Router<EdgeContext>) {
+        ReplicationPointRoutes.addClients(to: router, driver: driver)
+    }
+
+    /// Whom the data path asks.
+    package var admission: any ViewerAdmission { driver }
+
     /// Where unicast viewers are served, for a configuration that leaves the port to the system.
     package var clientPort: UInt16? {
         get async { await unicast?.boundPort }
