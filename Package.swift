@@ -220,8 +220,8 @@ let edgeTests: [Target] = [
         "CatalogueStore", "CatalogueStore", "OTTServer", "Authorization", "JSONCoding", "ControlProtocol", "Wire",
         "Clockwork"),
     tests(
-        "HTTPEdge", "HTTPEdge", "Credentials", "JSONCoding", "ControlProtocol", "Wire", "Clockwork", .hummingbird,
-        .httpTypes, .asyncHTTPClient, .nio, .logging),
+        "HTTPEdge", "HTTPEdge", "Credentials", "JSONCoding", "ControlProtocol", "LinuxIO", "Wire", "Clockwork",
+        .hummingbird, .httpTypes, .asyncHTTPClient, .nio, .logging),
     tests(
         "Daemon", "MediaFixtures", "Daemon", "HTTPEdge", "Credentials", "CatalogueStore", "MRPConfiguration",
         "ConfigurationFile",
