@@ -23,8 +23,14 @@ extension MetroSuite {
             .trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
-    @Test func `a stock client is led to its own replication point, and ffprobe finds the channel by its SDP`() throws {
-        try Self.withDeployment("lead") { deployment in
+    private static let unicast: DeploymentPlan = {
+        var plan = DeploymentPlan()
+        plan.servesUnicast = true
+        return plan
+    }()
+
+    @Test func `a stock client is led to its own replication point`() throws {
+        try Self.withDeployment("lead", plan: Self.unicast) { deployment in
             let path = "/live/\(MetroDeployment.channel)"
             let server = "http://\(MetroTopology.serverAddress):8080"
             let atProxy = "\(MetroDeployment.proxyBase)\(path)/master.m3u8"
@@ -44,15 +50,50 @@ extension MetroSuite {
             let refused = try Self.fetch("\(server)\(path)/master.m3u8?token=\(mallory)", as: "mallory", in: deployment)
             #expect(refused.contains(" 403\n"))
             #expect(refused.contains("not-entitled"))
+        }
+    }
 
-            let alice = try Self.token(of: "alice", in: deployment)
-            let probe = [
-                "timeout", "30", "ffprobe", "-v", "error", "-protocol_whitelist", "http,tcp,rtp,udp,file",
-                "-show_entries", "stream=codec_name,width", "-of", "csv=p=0", "-f", "sdp",
-                "\(server)\(path)/180p.sdp?token=\(alice)",
-            ]
-            let probed = try runCommand(deployment.metro.viewer("alice").inside(probe))
-            #expect(probed.output.contains("h264,320"), "\(probed.output) \(probed.errors)")
+    /// ffmpeg reads `url` for some seconds and decodes every picture; what it has to complain of.
+    private static func complaints(of url: String, as viewer: String, in deployment: MetroDeployment) throws -> String {
+        let result = try runCommand(
+            deployment.metro.viewer(viewer).inside([
+                "timeout", "40", "ffmpeg", "-nostdin", "-v", "error", "-xerror", "-i", url, "-t", "5", "-f", "null",
+                "-",
+            ]))
+        return result.status == 0 ? result.errors : "exit \(result.status): \(result.errors)"
+    }
+
+    @Test func `who cannot receive multicast is served out of the one copy, by HLS and as one stream`() throws {
+        try Self.withDeployment("unicast", plan: Self.unicast) { deployment in
+            let path = "/live/\(MetroDeployment.channel)"
+            let token = try Self.token(of: "bob", in: deployment)
+            let alice = try Self.watch("alice", in: deployment, seconds: 40)
+
+            let list = "http://\(MetroTopology.serverAddress):8080\(path)/master.m3u8?token=\(token)"
+            let led = try Self.fetch(list, as: "bob", in: deployment)
+            let lines = led.split(separator: "\n").map(String.init)
+            let media = try #require(lines.first { $0.contains("/180p/index.m3u8?grant=") }, "\(led)")
+            #expect(try Self.complaints(of: media, as: "bob", in: deployment) == "")
+            let stream = media.replacingOccurrences(of: "/180p/index.m3u8", with: "/180p.ts")
+            #expect(try Self.complaints(of: stream, as: "bob", in: deployment) == "")
+            // A player that only knows the first address finds its way alone.
+            #expect(try Self.complaints(of: list, as: "bob", in: deployment) == "")
+
+            let shown = try deployment.mrpctl("show", "groups", "--json").output
+            #expect(shown.contains("\"http\""), "\(shown)")
+            let elsewhere = try Self.fetch(media, as: "carol", in: deployment)
+            #expect(elsewhere.contains(" 403\n"), "\(elsewhere)")
+            let player = try deployment.metro.viewer("bob").start(
+                "player",
+                ["timeout", "30", "ffmpeg", "-nostdin", "-v", "error", "-i", stream, "-c", "copy", "-f", "null", "-"])
+            usleep(2_000_000)
+            #expect(player.isRunning, "\(player.log)")
+            #expect(try deployment.mrpctl("revoke", "bob", MetroDeployment.channel).status == 0)
+            #expect(player.waitForExit(within: .seconds(3)), "the stream goes on after the revocation")
+            let denied = try Self.fetch(media, as: "bob", in: deployment)
+            #expect(denied.contains(" 403\n"), "\(denied)")
+            #expect(alice.child.waitForExit(within: .seconds(60)))
+            #expect(try Self.report(deployment, of: "alice")["lost"] as? Int == 0)
         }
     }
 }

@@ -35,6 +35,8 @@ package struct DeploymentPlan: Sendable {
     package var impairments: [String: Impairment] = [:]
     /// Further interfaces of a node's router, by node and interface, as YAML in braces.
     package var interfaces: [String: [String: String]] = [:]
+    /// Whether replication points serve viewers who cannot receive multicast.
+    package var servesUnicast = false
     /// By node.
     package var trustedDownstreamRouters: [String: [String]] = [:]
 

@@ -95,6 +95,8 @@ extension MetroDeployment {
         let ports = MetroTopology.viewers.filter { $0.replicationPoint == node.name }.map(\.port)
         var interfaces = Dictionary(uniqueKeysWithValues: ports.map { ($0, "{ igmp: { version: 3 } }") })
         interfaces["uplink"] = Self.upstreamInterface
+        if plan.servesUnicast { interfaces["mrp-delivery"] = "{ delivery: 10.255.1.\(number)/32 }" }
+        let clients = plan.servesUnicast ? "client-address: 0.0.0.0:8080" : ""
         _ = try node.write(
             "mrp.yaml",
             """
@@ -105,6 +107,7 @@ extension MetroDeployment {
               live-proxy: https://\(MetroTopology.proxyDownstreamAddress):8444
               prefixes: [ 10.\(number).0.0/16 ]
               http-base: \(Self.replicationPointBase(number))
+              \(clients)
               router-socket: \(node.path("router.sock"))
               control-socket: \(node.path("replication-point.sock"))
 
