@@ -215,15 +215,17 @@ let edgePrograms: [Target] = [
 ]
 
 let edgeTests: [Target] = [
+    // HTTP by hand, for requests that no library would send.
+    .target(name: "RawHTTP", path: "Tests/Support/RawHTTP"),
     tests("Credentials", "Credentials", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
     tests(
         "CatalogueStore", "CatalogueStore", "OTTServer", "Authorization", "JSONCoding", "ControlProtocol", "Wire",
         "Clockwork"),
     tests(
-        "HTTPEdge", "HTTPEdge", "Credentials", "JSONCoding", "ControlProtocol", "LinuxIO", "Wire", "Clockwork",
+        "HTTPEdge", "RawHTTP", "HTTPEdge", "Credentials", "JSONCoding", "ControlProtocol", "LinuxIO", "Wire", "Clockwork",
         .hummingbird, .httpTypes, .asyncHTTPClient, .nio, .logging),
     tests(
-        "Daemon", "MediaFixtures", "Daemon", "HTTPEdge", "Credentials", "CatalogueStore", "MRPConfiguration",
+        "Daemon", "MediaFixtures", "RawHTTP", "Daemon", "HTTPEdge", "Credentials", "CatalogueStore", "MRPConfiguration",
         "ConfigurationFile",
         "ControlSocket", "JSONCoding", "LinuxIO", "ControlProtocol", "Wire", "Clockwork", .hummingbird, .logging, .yams),
     tests("Namespace", "Lab", "ControlProtocol", "LinuxIO", "Wire", "Clockwork"),

@@ -10,7 +10,7 @@ import Wire
 package final class GrantVerifier: Sendable {
     package static let maximumGrantBytes = 1_024
     /// Grants whose signature was found good: players send the same one with each segment.
-    package static let maximumKnownGrants = 16_384
+    package static let defaultMaximumKnownGrants = 16_384
 
     private struct Header: Decodable {
         var alg: String
@@ -26,9 +26,12 @@ package final class GrantVerifier: Sendable {
         var unusableKeys: UInt64 = 0
     }
 
+    package let maximumKnownGrants: Int
     private let state = Mutex(State())
 
-    package init() {}
+    package init(maximumKnownGrants: Int = defaultMaximumKnownGrants) {
+        self.maximumKnownGrants = maximumKnownGrants
+    }
 
     /// How often each reason was given.
     package var refusalCounts: [GrantRefusal: UInt64] { state.withLock { $0.refusals } }
@@ -86,7 +89,7 @@ package final class GrantVerifier: Sendable {
         guard let grant = ViewerGrant(claims) else { throw .malformed }
         state.withLock { state in
             guard state.keys[name] == keys else { return }
-            if state.known.count >= Self.maximumKnownGrants { state.known = [:] }
+            if state.known.count >= maximumKnownGrants { state.known = [:] }
             state.known[text] = grant
         }
         return grant

@@ -1,6 +1,7 @@
 import HTTPEdge
 import Hummingbird
 import LinuxIO
+import RawHTTP
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct ConnectionTakeoverTests {

@@ -2,6 +2,7 @@ import Foundation
 import HTTPEdge
 import HTTPTypes
 import Hummingbird
+import RawHTTP
 import Testing
 
 /// A raw answer, as a client sees it on the wire.

@@ -2,6 +2,7 @@ import ControlProtocol
 import HTTPEdge
 import Hummingbird
 import JSONCoding
+import RawHTTP
 import Testing
 
 private struct Word: Codable, Equatable, Sendable {

@@ -288,6 +288,8 @@ actor OTTServerDriver: RoleConsole {
             }
         case .entitle:
             let asked = try JSONText.decode(EntitlementArguments.self, from: arguments)
+            // A misspelt channel would be an entitlement to nothing that nobody notices.
+            if case .channel(let channel) = asked.scope { _ = try mediaDescription(of: channel) }
             return try change(asked.subscriber) { () throws(StoreError) in
                 try store.entitle(asked.subscriber, Entitlement(scope: asked.scope, until: asked.until))
             }

@@ -92,6 +92,22 @@ import Wire
         }
     }
 
+    @Test func `entitles nobody to a channel that is not in the catalogue`() async throws {
+        try await RunningServer.run(on: ServerFolder()) { server in
+            try await server.enrol("alice")
+            for (text, code) in [("acme/oen", "unknown-channel"), ("acme/one", nil), ("later/*", nil)] {
+                let scope = try #require(ChannelScope(text: text))
+                let reply = try await server.command(
+                    .entitle, EntitlementArguments(subscriber: "alice", scope: scope))
+                if case .problem(let problem) = reply {
+                    #expect(problem.code == code, "\(text)")
+                } else {
+                    #expect(code == nil, "\(text): \(reply)")
+                }
+            }
+        }
+    }
+
     @Test func `takes an authorization back when the entitlement is revoked`() async throws {
         try await RunningServer.run(on: ServerFolder()) { server in
             try await server.enrol("alice")

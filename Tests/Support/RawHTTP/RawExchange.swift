@@ -1,9 +1,14 @@
 import Foundation
 import Glibc
-import Testing
+
+/// A connection that broke before the answer came.
+package struct ExchangeFailed: Error {
+    package let call: String
+    package let errorNumber: Int32
+}
 
 /// Sends `request` to a port of 127.0.0.1 and reads until the other end closes; on a thread of its own, since it blocks.
-func exchange(_ request: String, port: UInt16) async throws -> String {
+package func exchange(_ request: String, port: UInt16) async throws -> String {
     try await withCheckedThrowingContinuation { continuation in
         Thread.detachNewThread { continuation.resume(with: Result { try exchangeNow(request, port: port) }) }
     }
@@ -21,9 +26,11 @@ private func exchangeNow(_ request: String, port: UInt16) throws -> String {
             connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
         }
     }
-    try #require(connected == 0)
+    guard connected == 0 else { throw ExchangeFailed(call: "connect", errorNumber: errno) }
     let bytes = Array(request.utf8)
-    try #require(send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)
+    guard send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
+        throw ExchangeFailed(call: "send", errorNumber: errno)
+    }
     var answer: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 65_536)
     while true {
