@@ -222,7 +222,8 @@ let edgeTests: [Target] = [
         "CatalogueStore", "CatalogueStore", "OTTServer", "Authorization", "JSONCoding", "ControlProtocol", "Wire",
         "Clockwork"),
     tests(
-        "HTTPEdge", "RawHTTP", "HTTPEdge", "Credentials", "JSONCoding", "ControlProtocol", "LinuxIO", "Wire", "Clockwork",
+        "HTTPEdge", "RawHTTP", "HTTPEdge", "Credentials", "JSONCoding", "ControlProtocol", "LinuxIO", "Wire",
+        "Clockwork",
         .hummingbird, .httpTypes, .asyncHTTPClient, .nio, .logging),
     tests(
         "Daemon", "MediaFixtures", "RawHTTP", "Daemon", "HTTPEdge", "Credentials", "CatalogueStore", "MRPConfiguration",
