@@ -84,7 +84,8 @@ private func run(
         for kind in [
             "watch", "stop watching", "vanish", "entitlement changes", "spy", "loss", "restart with keeper", "restart",
             "flap", "replace interface", "server restarts", "proxy restarts", "replication point restarts",
-            "foreign deletion", "rogue stream", "refused join: not-entitled",
+            "foreign deletion", "rogue stream", "refused join: not-entitled", "unicast stream", "unicast stream broken",
+            "unicast stream closed: revoked",
         ] {
             #expect(happenings[kind] ?? 0 > 0, "\(kind) never happened")
         }

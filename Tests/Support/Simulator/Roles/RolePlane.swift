@@ -51,6 +51,8 @@ struct RolePlane {
     /// How often a process was started.
     var lives: UInt64 = 0
     var nextRequest: UInt64 = 1
+    /// What a replication point answered to the viewer who asked last.
+    var admission: ViewerSession?
 
     init(viewerCount: Int) {
         proxyState = LiveProxyState(allocator: AllocatorState(nextGeneration: 1))
@@ -97,11 +99,13 @@ struct RolePlane {
     }
 
     static func registration(ofPoint place: Int) -> ReplicationPointRegistration {
-        ReplicationPointRegistration(
+        var registration = ReplicationPointRegistration(
             name: "point\(place + 1)",
             prefixes: MetroNetwork.viewerLinks(ofPoint: place).compactMap {
                 IPPrefix(.v4(IPv4Address(10, UInt8($0), 0, 0)), length: 24)
             })
+        registration.httpBase = "http://point\(place + 1)"
+        return registration
     }
 
     static var registration: ProxyRegistration {
@@ -130,13 +134,24 @@ struct RolePlane {
     }
 }
 
+/// A continuous stream of a replication point to one viewer.
+struct RoleStream {
+    var place: Int
+    var session: UInt64
+    var rendition: RenditionResource
+}
+
 /// What one viewer's player is doing.
 struct RoleViewer {
     /// What the user wants to see.
     var channel: ChannelKey?
     var rendition = 0
+    /// Whether it takes the channel by HTTP from its replication point, as one that cannot receive multicast.
+    var watchesByUnicast = false
     /// What the player has joined on the word of the server.
     var tree: SourceGroup?
+    /// What the player has open at its replication point.
+    var stream: RoleStream?
     /// The request whose answer is waited for.
     var request: UInt64?
     /// Nothing that was planned for an earlier wish is done.

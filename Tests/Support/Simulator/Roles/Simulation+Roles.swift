@@ -21,6 +21,7 @@ enum RoleEvent {
     case request(JoinRequest, viewer: Int)
     case answer(Result<JoinAnswer, Problem>, viewer: Int, request: UInt64)
     case lost(viewer: Int, request: UInt64)
+    case openStream(viewer: Int, wish: Int)
 }
 
 extension Simulation {
@@ -54,6 +55,7 @@ extension Simulation {
         case .request(let request, let viewer): take(request, from: viewer)
         case .answer(let result, let viewer, let request): take(result, viewer, request)
         case .lost(let viewer, let request): lose(request, of: viewer)
+        case .openStream(let viewer, let wish): openStream(viewer, wish)
         }
     }
 
@@ -107,6 +109,7 @@ extension Simulation {
             disconnectOwner(MetroNetwork.proxy)
         case .point(let place):
             roles?.points[place] = nil
+            breakStreams(of: place)
             closePointLink(place)
             disconnectOwner(MetroNetwork.points[place])
         }
@@ -270,7 +273,9 @@ extension Simulation {
             case .report(let report):
                 sendToProxy(.replicationPointReported(point: "point\(place + 1)", report: report), from: place)
             case .resynchronize: closePointLink(place)
-            case .grantKeys, .admitted, .refused, .closeSession: break
+            case .admitted(let session): roles?.admission = session
+            case .closeSession(let id, let reason): endStream(of: id, at: place, reason)
+            case .grantKeys, .refused: break
             case .event(let event): trace { "point\(place + 1)'s role \(event)" }
             }
         }

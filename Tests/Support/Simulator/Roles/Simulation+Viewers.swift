@@ -13,6 +13,7 @@ extension Simulation {
         trace { "viewer-\(viewer) wants to see \(channel)" }
         roles?.viewers[viewer].channel = channel
         roles?.viewers[viewer].rendition = Int.random(in: 0...1, using: &generator)
+        roles?.viewers[viewer].watchesByUnicast = Int.random(in: 0..<3, using: &generator) == 0
         plan(.ask(viewer: viewer, wish: roles?.viewers[viewer].wish ?? 0), after: .zero)
     }
 
@@ -20,6 +21,7 @@ extension Simulation {
         roles?.viewers[viewer].wish += 1
         roles?.viewers[viewer].channel = nil
         roles?.viewers[viewer].request = nil
+        closeStream(viewer)
         if let tree = roles?.viewers[viewer].tree {
             roles?.viewers[viewer].tree = nil
             leave(viewer, tree)
@@ -33,6 +35,7 @@ extension Simulation {
         roles?.viewers[viewer].channel = nil
         roles?.viewers[viewer].request = nil
         roles?.viewers[viewer].tree = nil
+        closeStream(viewer)
         hosts[viewer].vanish(now: now)
     }
 
@@ -76,7 +79,11 @@ extension Simulation {
                 violate("roles", "the resource of \(answer.resource.channel) has no rendition \(state.rendition)")
                 return
             }
-            tune(viewer, to: renditions[state.rendition].tree)
+            if state.watchesByUnicast {
+                plan(.openStream(viewer: viewer, wish: state.wish))
+            } else {
+                tune(viewer, to: renditions[state.rendition].tree)
+            }
         case .failure(let problem):
             happened("refused join: \(problem.code)")
             trace { "viewer-\(viewer) is refused: \(problem.code)" }

@@ -2,6 +2,7 @@ import Clockwork
 import ControlProtocol
 import LiveProxy
 import OTTServer
+import ReplicationPoint
 import Wire
 
 extension Simulation {
@@ -111,6 +112,10 @@ extension Simulation {
         let recently = now - Self.mediaInterval * 2
         for viewer in hosts.indices {
             guard let state = roles?.viewers[viewer], let channel = state.channel, isEntitled(viewer) else { continue }
+            if state.watchesByUnicast {
+                checkStream(viewer, of: channel, since: recently)
+                continue
+            }
             guard let tree = state.tree else {
                 violate("served", "viewer-\(viewer) has had no answer for \(channel)")
                 continue
@@ -147,6 +152,10 @@ extension Simulation {
         checkEmptiness()
         guard let roles else { return }
         if !roles.ingests.isEmpty { violate("empty", "the proxy still pulls \(roles.ingests.keys.sorted())") }
+        for place in MetroNetwork.points.indices {
+            let open = roles.points[place]?.openSessions ?? 0
+            if open > 0 { violate("empty", "point\(place + 1) still has \(open) sessions") }
+        }
         if let server = roles.server, server.waitingJoins > 0 { violate("empty", "joins still wait at the server") }
         for (name, stored) in roles.store where !stored.items.isEmpty {
             violate("empty", "the server still wants \(stored.items.map(\.key)) of \(name)")
