@@ -25,10 +25,11 @@ enum {
     payload = 1316,            // seven transport packets
     rtp_header = 12,
     datagrams_per_call = 64,
-    block = 48 << 10,          // what a client must be owed before it is sent anything
+    page = 4096,
+    block = 15 * page,         // what a client is sent at a time: the most whole pages that fit one segment train
     slots = 4096,              // of a ring: 5 s at 8 Mbit/s
     ring_size = slots * payload,
-    start_back = 64 * payload, // how far behind live a client begins
+    start_back = 64 * payload, // how far behind live a client begins: more than a block, so that it is sent at once
     tick_ms = 20,
     max_channels = 256,
 };
@@ -129,27 +130,27 @@ static void drop(struct client *client) {
     free(client);
 }
 
-// Sends whole blocks as far as the socket takes them; false when the client is gone.
-static int serve(struct client *client, uint64_t least) {
+// Sends whole blocks as far as the socket takes them, the first up to the end of a page; false when the client is gone.
+static int serve(struct client *client) {
     const struct channel *channel = client->channel;
-    while (channel->end - client->position >= least) {
+    for (;;) {
         if (channel->end - client->position > ring_size - (256 << 10)) client->position = channel->end - start_back;
         off_t offset = (off_t)(client->position % ring_size);
-        size_t length = (size_t)(channel->end - client->position);
+        size_t length = block - (size_t)(offset % page);
         if (length > (size_t)(ring_size - offset)) length = (size_t)(ring_size - offset);
+        if (channel->end - client->position < length) return 1;
         ssize_t sent = sendfile(client->fd, channel->memfd, &offset, length);
         if (sent > 0) client->position += (uint64_t)sent;
         client->blocked = sent < 0 && errno == EAGAIN;
         if (client->blocked) return 1;
         if (sent <= 0) return 0;
     }
-    return 1;
 }
 
 static void serve_all(struct channel *channel) {
     for (struct client *client = channel->clients, *next; client; client = next) {
         next = client->next;
-        if (!client->blocked && !serve(client, block)) drop(client);
+        if (!client->blocked && !serve(client)) drop(client);
     }
 }
 
@@ -168,7 +169,7 @@ static int begin(struct client *client) {
     uint64_t end = client->channel->end;
     client->position = end > start_back ? end - start_back : 0;
     if (send(client->fd, head, sizeof head - 1, MSG_NOSIGNAL | MSG_MORE) != sizeof head - 1) return 0;
-    return serve(client, 1);
+    return serve(client);
 }
 
 static void accept_all(int listener) {
@@ -187,7 +188,7 @@ static void client_event(struct client *client, uint32_t events) {
     if (alive && !client->channel) {
         alive = !(events & EPOLLIN) || begin(client);
     } else if (alive && client->blocked && events & EPOLLOUT) {
-        alive = serve(client, block);
+        alive = serve(client);
     }
     if (!alive) drop(client);
 }
