@@ -1,6 +1,7 @@
 // HTTP clients that read live streams and discard them, on one event loop.
 //   fanout_clients HOST PORT TARGETS CLIENTS SETTLE WINDOW RATE [OPENED]
-// TARGETS is a file with a request target a line; client i asks for line i modulo their number. At most OPENED new
+// TARGETS is a file with a request target a line, and optionally the address to ask from; client i takes line i modulo
+// their number. At most OPENED new
 // connections a second (500 unless given). SETTLE seconds after the last one a window of WINDOW seconds begins; a
 // client that got under 97 % of RATE (bit/s of the response's body) in it is behind.
 // Prints `begin` and `end` as the window does, then one line of NAME=VALUE pairs.
@@ -29,6 +30,7 @@ struct client {
 };
 
 static char *targets[max_targets];
+static struct sockaddr_in locals[max_targets];
 static int target_count, poll_fd, closed, failed, refused;
 static struct sockaddr_in server;
 static const char *host;
@@ -47,8 +49,11 @@ static void read_targets(const char *path) {
         exit(1);
     }
     while (target_count < max_targets && fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\n")] = 0;
-        if (*line) targets[target_count++] = strdup(line);
+        char *target = strtok(line, " \n"), *local = strtok(NULL, " \n");
+        if (!target) continue;
+        locals[target_count].sin_family = AF_INET;
+        locals[target_count].sin_addr.s_addr = local ? inet_addr(local) : INADDR_ANY;
+        targets[target_count++] = strdup(target);
     }
     fclose(file);
     if (target_count == 0) exit(2);
@@ -64,14 +69,17 @@ static void give_up(struct client *client, int *counter) {
 
 static void open_client(struct client *client, int number) {
     char request[8400];
-    int size = receive_buffer;
+    int size = receive_buffer, on = 1;
     int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: %s:%d\r\nUser-Agent: fanout\r\n\r\n",
                           targets[number % target_count], host, ntohs(server.sin_port));
     client->opened = now();
     client->head = malloc(head_room);
     client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-    if (!client->head || connect(client->fd, (void *)&server, sizeof server) < 0 ||
+    setsockopt(client->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    const struct sockaddr_in *local = &locals[number % target_count];
+    if (!client->head || bind(client->fd, (const void *)local, sizeof *local) < 0 ||
+        connect(client->fd, (void *)&server, sizeof server) < 0 ||
         send(client->fd, request, (size_t)length, MSG_NOSIGNAL) != length) {
         give_up(client, &failed);
         return;

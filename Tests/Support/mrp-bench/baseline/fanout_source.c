@@ -1,7 +1,8 @@
 // A live source: RTP of MPEG-TS to many groups at a constant rate, evenly spread in time.
-//   fanout_source INTERFACE GROUP PORT CHANNELS RATE SECONDS [RUN]
-// Channel i goes to GROUP + i; RATE is bit/s of the transport stream; a random-access point with program tables before it
-// comes once a second, a frame (PES packet, PCR) every 40 ms. RUN datagrams leave together (1 unless given).
+//   fanout_source INTERFACE GROUPS RATE SECONDS [RUN]
+// GROUPS is a file with a group and a port a line, one a channel; RATE is bit/s of the transport stream; a random-access
+// point with program tables before it comes once a second, a frame (PES packet, PCR) every 40 ms. RUN datagrams leave
+// together (1 unless given).
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -27,6 +28,7 @@ enum {
 };
 
 struct channel {
+    struct sockaddr_in to;
     uint64_t sent;              // datagrams
     uint64_t frame;             // of the next frame to begin
     uint8_t pat, pmt, video;    // continuity counters
@@ -142,6 +144,25 @@ static uint64_t due(int number, int count, double elapsed) {
     return (uint64_t)datagrams;
 }
 
+static int read_groups(const char *path) {
+    FILE *file = fopen(path, "r");
+    char group[16];
+    unsigned int port;
+    int count = 0;
+    if (!file) {
+        perror(path);
+        exit(1);
+    }
+    while (count < max_channels && fscanf(file, "%15s %u", group, &port) == 2) {
+        struct sockaddr_in *to = &channels[count++].to;
+        to->sin_family = AF_INET;
+        to->sin_port = htons((uint16_t)port);
+        to->sin_addr.s_addr = inet_addr(group);
+    }
+    fclose(file);
+    return count;
+}
+
 static int open_socket(const char *interface) {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), hops = 32, size = 4 << 20, never = IP_PMTUDISC_DONT;
     struct ip_mreqn exit_interface = {.imr_ifindex = (int)if_nametoindex(interface)};
@@ -156,25 +177,22 @@ static int open_socket(const char *interface) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 7) {
-        fprintf(stderr, "usage: fanout_source INTERFACE GROUP PORT CHANNELS RATE SECONDS [RUN]\n");
+    if (argc < 5) {
+        fprintf(stderr, "usage: fanout_source INTERFACE GROUPS RATE SECONDS [RUN]\n");
         return 2;
     }
-    int fd = open_socket(argv[1]), count = atoi(argv[4]);
-    uint32_t group = ntohl(inet_addr(argv[2]));
-    rate = atof(argv[5]);
-    double seconds = atof(argv[6]);
-    uint64_t run = argc > 7 ? strtoull(argv[7], NULL, 10) : 1;
-    if (count < 1 || count > max_channels || run < 1 || run > batch) return 2;
+    int fd = open_socket(argv[1]), count = read_groups(argv[2]);
+    rate = atof(argv[3]);
+    double seconds = atof(argv[4]);
+    uint64_t run = argc > 5 ? strtoull(argv[5], NULL, 10) : 1;
+    if (count < 1 || run < 1 || run > batch) return 2;
 
     static uint8_t datagrams[batch][header + payload];
     static struct iovec parts[batch];
-    static struct sockaddr_in addresses[batch];
     static struct mmsghdr messages[batch];
     for (int i = 0; i < batch; i++) {
         parts[i] = (struct iovec){datagrams[i], header + payload};
-        addresses[i] = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[3]))};
-        messages[i].msg_hdr = (struct msghdr){&addresses[i], sizeof addresses[i], &parts[i], 1, NULL, 0, 0};
+        messages[i].msg_hdr = (struct msghdr){.msg_namelen = sizeof channels->to, .msg_iov = &parts[i], .msg_iovlen = 1};
     }
     calendar = (uint64_t)(now(CLOCK_REALTIME) * 90000);
     started = now(CLOCK_MONOTONIC);
@@ -187,7 +205,7 @@ int main(int argc, char **argv) {
             for (; waiting > 0 && filled < batch; waiting--, filled++) {
                 put_datagram(datagrams[filled], channel,
                              (uint64_t)((double)channel->sent * payload * 8 / rate * 90000));
-                addresses[filled].sin_addr.s_addr = htonl(group + (uint32_t)i);
+                messages[filled].msg_hdr.msg_name = &channel->to;
                 channel->sent++;
             }
         }
