@@ -1,8 +1,8 @@
 // A live source: RTP of MPEG-TS to many groups at a constant rate, evenly spread in time.
-//   fanout_source INTERFACE GROUPS RATE SECONDS [RUN]
-// GROUPS is a file with a group and a port a line, one a channel; RATE is bit/s of the transport stream; a random-access
-// point with program tables before it comes once a second, a frame (PES packet, PCR) every 40 ms. RUN datagrams leave
-// together (1 unless given).
+//   fanout_source INTERFACE GROUPS RATE SECONDS [FRAMES]
+// GROUPS is a file with a group and a port a line, one a channel; RATE is bit/s of the transport stream. A frame (PES
+// packet, PCR) begins every 40 ms; every FRAMES of them (25 unless given) one is a random-access point, with program
+// tables before it.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -36,6 +36,7 @@ struct channel {
 
 static struct channel channels[max_channels];
 static double rate, started;
+static uint64_t frames_per_picture = 25;
 static uint64_t calendar;       // of `started`, in 90 kHz
 
 static double now(clockid_t clock) {
@@ -80,7 +81,7 @@ static void put_time(uint8_t *at, uint8_t marker, uint64_t time) {
 
 // The start of a picture: PCR, PES header, access unit delimiter and, at a random-access point, an IDR slice.
 static void put_frame(uint8_t *at, struct channel *channel, uint64_t time) {
-    int key = channel->frame % frames_per_second == 0;
+    int key = channel->frame % frames_per_picture == 0;
     memset(at, 0xAA, packet);
     at[0] = 0x47;
     at[1] = 0x40 | video_pid >> 8;
@@ -121,11 +122,11 @@ static void put_datagram(uint8_t *at, struct channel *channel, uint64_t time) {
     while (to < end) {
         int due = channel->frame * 90000 / frames_per_second <= time;
         // Tables and the picture they announce lie in one datagram.
-        if (due && channel->frame % frames_per_second == 0 && end - to >= 3 * packet) {
+        if (due && channel->frame % frames_per_picture == 0 && end - to >= 3 * packet) {
             put_table(to, 0, &channel->pat, pat, sizeof pat);
             put_table(to + packet, table_pid, &channel->pmt, pmt, sizeof pmt);
             to += 2 * packet;
-        } else if (due && channel->frame % frames_per_second == 0) {
+        } else if (due && channel->frame % frames_per_picture == 0) {
             due = 0;
         }
         if (due) {
@@ -178,14 +179,14 @@ static int open_socket(const char *interface) {
 
 int main(int argc, char **argv) {
     if (argc < 5) {
-        fprintf(stderr, "usage: fanout_source INTERFACE GROUPS RATE SECONDS [RUN]\n");
+        fprintf(stderr, "usage: fanout_source INTERFACE GROUPS RATE SECONDS [FRAMES]\n");
         return 2;
     }
     int fd = open_socket(argv[1]), count = read_groups(argv[2]);
     rate = atof(argv[3]);
     double seconds = atof(argv[4]);
-    uint64_t run = argc > 5 ? strtoull(argv[5], NULL, 10) : 1;
-    if (count < 1 || run < 1 || run > batch) return 2;
+    if (argc > 5) frames_per_picture = strtoull(argv[5], NULL, 10);
+    if (count < 1 || frames_per_picture < 1) return 2;
 
     static uint8_t datagrams[batch][header + payload];
     static struct iovec parts[batch];
@@ -201,7 +202,6 @@ int main(int argc, char **argv) {
         for (int i = 0; i < count && filled < batch; i++) {
             struct channel *channel = &channels[i];
             uint64_t waiting = due(i, count, elapsed) - channel->sent;
-            if (waiting < run) continue;
             for (; waiting > 0 && filled < batch; waiting--, filled++) {
                 put_datagram(datagrams[filled], channel,
                              (uint64_t)((double)channel->sent * payload * 8 / rate * 90000));

@@ -1,0 +1,93 @@
+import Foundation
+import Lab
+
+/// What a viewer by unicast costs a replication point, beside another relay's cost in the same run.
+///
+/// The other side is msd_lite where it is at hand (`--peer msd_lite=PATH`, or its path in MRP_BENCH_MSD_LITE), else the C
+/// relay in `baseline/fanout_relay.c`. Calibrated against each other on two cores, that relay takes 0.55 times msd_lite's
+/// processor time for 100 clients of one channel and 0.7 times for 800 and 3,200, and 0.5 to 0.55 times for one client on
+/// each of 50 or 60 channels; its first byte leaves at once, msd_lite's with the next block. It does nothing but relay, so a
+/// bar that holds against it holds against the peer with room, and one that fails need not.
+enum FanoutBench: Bench {
+    static let name = "fanout"
+    static let summary = "many HTTP viewers of one channel, and one on each of many"
+
+    private static let many = FanoutSetting(clients: 3200, channels: 1)
+    private static let few = FanoutSetting(clients: 100, channels: 1)
+    private static let spread = FanoutSetting(clients: 60, channels: 60)
+    private static let rounds = 3
+
+    static func run(_ environment: BenchEnvironment) throws -> [BenchLine] {
+        guard sysconf(Int32(_SC_NPROCESSORS_ONLN)) > 1 else {
+            throw BenchFailure("a relay and its clients need a processor each; there is one")
+        }
+        let load = FanoutLoad(baselines: environment.baselines)
+        let other = try otherSide(environment)
+        let ours = try ReplicationPointStage(
+            programs: environment.edgePrograms, channels: spread.channels, clients: many.clients)
+        defer { ours.stop() }
+        var lines: [BenchLine] = []
+        var memory: [Int: Double] = [:]
+        for setting in [few, many, spread] {
+            let pairs = try (0..<rounds).map { _ in
+                (try measure(setting, ours, load), try measure(setting, other, load))
+            }
+            lines += Self.lines(setting, pairs.map(\.0), pairs.map(\.1), other.name)
+            memory[setting.clients] = median(pairs.map(\.0.memory))
+        }
+        let growth = (memory[many.clients] ?? .infinity) - (memory[few.clients] ?? 0)
+        lines.append(
+            BenchLine(
+                name: "\(name) memory a client beyond its socket's", unit: "bytes",
+                ours: growth / Double(many.clients - few.clients), bar: .atMost(2048)))
+        return lines
+    }
+
+    private static func otherSide(_ environment: BenchEnvironment) throws -> PlainRelayStage {
+        guard let path = environment.peers["msd_lite"] else {
+            progress("no msd_lite at hand (--peer msd_lite=PATH); comparing with the C reference relay")
+            return try .reference(baselines: environment.baselines)
+        }
+        guard FileManager.default.isExecutableFile(atPath: path) else { throw BenchFailure("no program at \(path)") }
+        progress("comparing with msd_lite at \(path)")
+        return try .msdLite(path)
+    }
+
+    private static func measure(
+        _ setting: FanoutSetting, _ stage: some FanoutStage, _ load: FanoutLoad
+    ) throws -> FanoutMeasurement {
+        try stage.start()
+        defer { stage.stop() }
+        let result = try load.measure(setting, at: stage)
+        progress(
+            "\(setting.text), \(stage.name): load \(String(format: "%.4f", result.load)),"
+                + " first byte \(result.firstByte) ms, behind \(result.behind), memory \(Int(result.memory / 1024)) KiB"
+        )
+        return result
+    }
+
+    private static func lines(
+        _ setting: FanoutSetting, _ ours: [FanoutMeasurement], _ other: [FanoutMeasurement], _ otherName: String
+    ) -> [BenchLine] {
+        let cost = [
+            BenchLine(
+                name: "\(name) processor, \(setting.text)", unit: "% of a core", ours: median(ours.map(\.load)) * 100,
+                otherName: otherName, other: median(other.map(\.load)) * 100,
+                bar: .ratioAtMost(setting.channels == 1 ? 1.05 : 1)),
+            BenchLine(
+                name: "\(name) clients behind, \(setting.text)", unit: "clients",
+                ours: Double(ours.map(\.behind).max() ?? 0), bar: .atMost(0)),
+        ]
+        // The first client of a channel waits for the group and for a picture to begin with, the others for neither.
+        guard setting.channels == 1 else { return cost }
+        return cost + [
+            BenchLine(
+                name: "\(name) first byte, \(setting.text)", unit: "ms", ours: median(ours.map(\.firstByte)),
+                otherName: otherName, other: median(other.map(\.firstByte)), bar: .atMost(50))
+        ]
+    }
+
+    static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+
+    private static func progress(_ text: String) { FileHandle.standardError.write(Data("  \(text)\n".utf8)) }
+}
