@@ -23,23 +23,38 @@ enum FanoutBench: Bench {
         }
         let load = FanoutLoad(baselines: environment.baselines)
         let other = try otherSide(environment)
-        let ours = try ReplicationPointStage(
+        let loop = try PlainRelayStage.mediaLoop(programs: environment.programs)
+        let point = try ReplicationPointStage(
             programs: environment.edgePrograms, channels: spread.channels, clients: many.clients)
-        defer { ours.stop() }
+        return try lines(of: [loop, point], beside: other, load)
+    }
+
+    private static func lines(
+        of ours: [any FanoutStage], beside other: PlainRelayStage, _ load: FanoutLoad
+    ) throws -> [BenchLine] {
         var lines: [BenchLine] = []
-        var memory: [Int: Double] = [:]
+        var memory: [String: [Double]] = [:]
         for setting in [few, many, spread] {
-            let pairs = try (0..<rounds).map { _ in
-                (try measure(setting, ours, load), try measure(setting, other, load))
+            var results: [String: [FanoutMeasurement]] = [:]
+            // In turn, so that all meet the same machine.
+            for _ in 0..<rounds {
+                for stage in ours + [other] {
+                    results[stage.name, default: []].append(try measure(setting, stage, load))
+                }
             }
-            lines += Self.lines(setting, pairs.map(\.0), pairs.map(\.1), other.name)
-            memory[setting.clients] = median(pairs.map(\.0.memory))
+            for stage in ours {
+                let (mine, others) = (results[stage.name] ?? [], results[other.name] ?? [])
+                lines += Self.lines(setting, stage.name, mine, others, other.name)
+                if setting.channels == 1 { memory[stage.name, default: []].append(median(mine.map(\.memory))) }
+            }
         }
-        let growth = (memory[many.clients] ?? .infinity) - (memory[few.clients] ?? 0)
-        lines.append(
-            BenchLine(
-                name: "\(name) memory a client beyond its socket's", unit: "bytes",
-                ours: growth / Double(many.clients - few.clients), bar: .atMost(2048)))
+        for stage in ours {
+            let growth = (memory[stage.name]?.last ?? .infinity) - (memory[stage.name]?.first ?? 0)
+            lines.append(
+                BenchLine(
+                    name: "\(name) \(stage.name) memory a client beyond its socket's", unit: "bytes",
+                    ours: growth / Double(many.clients - few.clients), bar: .atMost(2048)))
+        }
         return lines
     }
 
@@ -54,7 +69,7 @@ enum FanoutBench: Bench {
     }
 
     private static func measure(
-        _ setting: FanoutSetting, _ stage: some FanoutStage, _ load: FanoutLoad
+        _ setting: FanoutSetting, _ stage: any FanoutStage, _ load: FanoutLoad
     ) throws -> FanoutMeasurement {
         try stage.start()
         defer { stage.stop() }
@@ -67,22 +82,24 @@ enum FanoutBench: Bench {
     }
 
     private static func lines(
-        _ setting: FanoutSetting, _ ours: [FanoutMeasurement], _ other: [FanoutMeasurement], _ otherName: String
+        _ setting: FanoutSetting, _ stage: String, _ ours: [FanoutMeasurement], _ other: [FanoutMeasurement],
+        _ otherName: String
     ) -> [BenchLine] {
         let cost = [
             BenchLine(
-                name: "\(name) processor, \(setting.text)", unit: "% of a core", ours: median(ours.map(\.load)) * 100,
+                name: "\(name) \(stage) processor, \(setting.text)", unit: "% of a core",
+                ours: median(ours.map(\.load)) * 100,
                 otherName: otherName, other: median(other.map(\.load)) * 100,
                 bar: .ratioAtMost(setting.channels == 1 ? 1.05 : 1)),
             BenchLine(
-                name: "\(name) clients behind, \(setting.text)", unit: "clients",
+                name: "\(name) \(stage) clients behind, \(setting.text)", unit: "clients",
                 ours: Double(ours.map(\.behind).max() ?? 0), bar: .atMost(0)),
         ]
         // The first client of a channel waits for the group and for a picture to begin with, the others for neither.
         guard setting.channels == 1 else { return cost }
         return cost + [
             BenchLine(
-                name: "\(name) first byte, \(setting.text)", unit: "ms", ours: median(ours.map(\.firstByte)),
+                name: "\(name) \(stage) first byte, \(setting.text)", unit: "ms", ours: median(ours.map(\.firstByte)),
                 otherName: otherName, other: median(other.map(\.firstByte)), bar: .atMost(50))
         ]
     }

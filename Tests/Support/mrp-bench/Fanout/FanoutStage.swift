@@ -35,6 +35,7 @@ final class PlainRelayStage: FanoutStage {
     static let relayInterface = "uplink"
     let sourceInterface = "downlink"
     private static let port = 5000
+    private static let sourceAddress = "10.0.0.1"
     let relayAddress = "127.0.0.1"
 
     /// - Parameter command: the relay's, with whatever file it needs written into its node.
@@ -43,7 +44,9 @@ final class PlainRelayStage: FanoutStage {
         lab = try Lab(name)
         sourceNode = try lab.node("source")
         host = try lab.node("relay")
-        try lab.link(.init(sourceNode, sourceInterface, "10.0.0.1/24"), .init(host, Self.relayInterface, "10.0.0.2/24"))
+        try lab.link(
+            .init(sourceNode, sourceInterface, "\(Self.sourceAddress)/24"),
+            .init(host, Self.relayInterface, "10.0.0.2/24"))
         try host.ip("route", "add", "224.0.0.0/4", "dev", Self.relayInterface)
         try host.sysctl("net.ipv4.tcp_congestion_control", "reno")
     }
@@ -81,6 +84,13 @@ final class PlainRelayStage: FanoutStage {
     /// The plain C relay beside this file's folder.
     static func reference(baselines: String) throws -> PlainRelayStage {
         try PlainRelayStage("C-relay") { _ in [baselines + "/fanout_relay", relayInterface, "\(relayPort)"] }
+    }
+
+    /// Our media loop without the control plane and the HTTP library around it.
+    static func mediaLoop(programs: String) throws -> PlainRelayStage {
+        try PlainRelayStage("media-loop") { _ in
+            [programs + "/mrp-media-loop", relayInterface, sourceAddress, "\(relayPort)"]
+        }
     }
 
     /// msd_lite with one thread and the block sizes of its own sample configuration.
