@@ -85,23 +85,23 @@ enum FanoutBench: Bench {
         _ setting: FanoutSetting, _ stage: String, _ ours: [FanoutMeasurement], _ other: [FanoutMeasurement],
         _ otherName: String
     ) -> [BenchLine] {
-        let cost = [
-            BenchLine(
-                name: "\(name) \(stage) processor, \(setting.text)", unit: "% of a core",
-                ours: median(ours.map(\.load)) * 100,
-                otherName: otherName, other: median(other.map(\.load)) * 100,
-                bar: .ratioAtMost(setting.channels == 1 ? 1.05 : 1)),
-            BenchLine(
-                name: "\(name) \(stage) clients behind, \(setting.text)", unit: "clients",
-                ours: Double(ours.map(\.behind).max() ?? 0), bar: .atMost(0)),
-        ]
+        let behind = ours.map(\.behind).max() ?? 0
+        let service = BenchLine(
+            name: "\(name) \(stage) clients behind, \(setting.text)", unit: "clients", ours: Double(behind),
+            bar: .atMost(0))
+        // What it costs not to serve is no figure.
+        guard behind == 0 else { return [service] }
+        let cost = BenchLine(
+            name: "\(name) \(stage) processor, \(setting.text)", unit: "% of a core",
+            ours: median(ours.map(\.load)) * 100,
+            otherName: otherName, other: median(other.map(\.load)) * 100,
+            bar: .ratioAtMost(setting.channels == 1 ? 1.05 : 1))
         // The first client of a channel waits for the group and for a picture to begin with, the others for neither.
-        guard setting.channels == 1 else { return cost }
-        return cost + [
-            BenchLine(
-                name: "\(name) \(stage) first byte, \(setting.text)", unit: "ms", ours: median(ours.map(\.firstByte)),
-                otherName: otherName, other: median(other.map(\.firstByte)), bar: .atMost(50))
-        ]
+        guard setting.channels == 1 else { return [service, cost] }
+        let delay = BenchLine(
+            name: "\(name) \(stage) first byte, \(setting.text)", unit: "ms", ours: median(ours.map(\.firstByte)),
+            otherName: otherName, other: median(other.map(\.firstByte)), bar: .atMost(50))
+        return [service, cost, delay]
     }
 
     static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }

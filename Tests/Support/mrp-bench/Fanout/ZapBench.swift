@@ -28,8 +28,16 @@ enum ZapBench: Bench {
             usleep(UInt32(round) * 2_000_000 / UInt32(rounds))
             without.append(try play(at: stage, withBurst: false))
             with.append(try play(at: stage, withBurst: true))
+            progress(without[round], with[round])
         }
         return lines(with, without)
+    }
+
+    private static func progress(_ without: Session, _ with: Session) {
+        let text =
+            "  first picture after \(without.picture) ms, with a burst after \(with.picture) ms"
+            + " (\(with.burst?.outcome ?? "none"), continuity errors \(with.continuityErrors))\n"
+        FileHandle.standardError.write(Data(text.utf8))
     }
 
     private static func lines(_ with: [Session], _ without: [Session]) -> [BenchLine] {
@@ -58,6 +66,12 @@ enum ZapBench: Bench {
         var firstPictureDelay: Double?
         var continuityErrors: Int
         var burst: Burst?
+
+        private enum CodingKeys: String, CodingKey {
+            case firstPictureDelay = "first-picture-delay"
+            case continuityErrors = "continuity-errors"
+            case burst
+        }
 
         var picture: Double { firstPictureDelay ?? .infinity }
     }

@@ -4,6 +4,7 @@
 // their number. At most OPENED new
 // connections a second (500 unless given). SETTLE seconds after the last one a window of WINDOW seconds begins; a
 // client that got under 97 % of RATE (bit/s of the response's body) in it is behind.
+// The second client comes so much after the first that the channel is there (`warm_up`).
 // Prints `begin` and `end` as the window does, then one line of NAME=VALUE pairs.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,6 +30,7 @@ struct client {
     char *head;                 // until the body begins
 };
 
+static const double warm_up = 1.5;   // seconds
 static char *targets[max_targets];
 static struct sockaddr_in locals[max_targets];
 static int target_count, poll_fd, closed, failed, refused;
@@ -166,7 +168,7 @@ int main(int argc, char **argv) {
     double start = now(), begin = 0, end = 0;
     for (;;) {
         double time = now();
-        if (opened < count && time - start >= opened * interval) {
+        if (opened < count && time - start >= (opened ? warm_up : 0) + opened * interval) {
             open_client(&clients[opened], opened);
             if (++opened == count) begin = now() + settle;
         }
