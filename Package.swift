@@ -134,6 +134,10 @@ let testSupport: [Target] = [
         path: "Tests/Support/mrp-impair"),
     .executableTarget(
         name: "mrp-simulate", dependencies: ["Simulator", .argumentParser], path: "Tests/Support/mrp-simulate"),
+    // The replication point's media loop alone, for the bench.
+    .executableTarget(
+        name: "mrp-media-loop", dependencies: ["MediaIO", "LinuxIO", "Wire", .argumentParser],
+        path: "Tests/Support/mrp-media-loop"),
     .executableTarget(
         name: "mrp-bench",
         dependencies: [

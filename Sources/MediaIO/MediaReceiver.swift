@@ -40,6 +40,10 @@ package final class MediaReceiver {
     private var token: EventLoop.Token?
     private let timer: EventLoop.Timer
 
+    private var burst: FramedPacketSplitter?
+    /// Called once, when a burst that `configuration` expected is of no use any more.
+    package var onBurstOver: () -> Void = {}
+
     /// Called once, when the sink takes nothing any more.
     package var onSinkFailure: (SystemError) -> Void = { _ in }
 
@@ -62,11 +66,14 @@ package final class MediaReceiver {
         self.sink = sink
         socket = opened
         reception = MediaReception(configuration: configuration, now: MonotonicClock.now())
+        burst = configuration.expectsBurst ? FramedPacketSplitter() : nil
         let expired = Expiry()
         timer = loop.makeTimer { now in expired.receiver?.tick(now) }
         expired.receiver = self
         token = try loop.add(socket.descriptor, .readable) { [unowned self] _ in receive() }
         try socket.join(group: subscription.group, source: subscription.source, on: subscription.interface)
+        // The burst's time limit runs from here, whether or not anything comes.
+        settle()
     }
 
     /// Lets a loop's timer, which lasts as long as the loop, outlive its receiver.
@@ -76,6 +83,26 @@ package final class MediaReceiver {
 
     package var report: SessionReport { reception.report(now: MonotonicClock.now()) }
     package var sinkDroppedBytes: UInt64 { sink.droppedBytes }
+
+    /// Takes bytes of the burst as its connection brought them (RFC 4571).
+    package func receiveBurst(_ bytes: [UInt8]) {
+        guard reception.wantsBurst, burst != nil else { return }
+        let now = MonotonicClock.now()
+        do throws(FramedPacketSplitter.Fault) {
+            try burst?.append(bytes.span.bytes) { packet in
+                reception.receiveBurst(packet, now: now) { [sink] in sink.write($0) }
+            }
+        } catch {
+            return burstEnded()
+        }
+        settle()
+    }
+
+    /// The burst's connection was closed or refused.
+    package func burstEnded() {
+        reception.burstEnded(now: MonotonicClock.now()) { [sink] in sink.write($0) }
+        settle()
+    }
 
     /// Delivers what still waits and leaves the group; the last report is final.
     @discardableResult
@@ -129,6 +156,10 @@ package final class MediaReceiver {
         let wasWorking = sink.failure == nil
         sink.flush()
         if wasWorking, let failure = sink.failure { onSinkFailure(failure) }
+        if burst != nil, !reception.wantsBurst {
+            burst = nil
+            onBurstOver()
+        }
         let retry = sink.pendingBytes > 0 ? MonotonicClock.now() + Self.sinkInterval : nil
         loop.setDeadline(timer, .earliest(reception.deadline, retry))
     }

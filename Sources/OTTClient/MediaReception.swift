@@ -6,6 +6,7 @@ import RTP
 ///
 ///     reception.receive(datagram, now: now) { packets in sink.write(packets) }
 ///     reception.tick(now: now) { … }                     // when `deadline` has come
+///     reception.receiveBurst(packet, now: now) { … }     // while `wantsBurst`
 ///     let report = reception.report(now: now)            // at any time
 ///
 /// `deliver` is handed whole transport packets in order, from the first place where a decoder can begin, the tables before
@@ -19,14 +20,21 @@ package struct MediaReception: Sendable {
         /// How long the stream is held back until a decoder can begin with it; zero passes everything on. Packagers put
         /// such a place at the start of every segment, and few segments are longer.
         package var longestStartWait = Duration.seconds(10)
+        /// Whether a burst from the replication point is coming ahead of the group (fast channel change).
+        package var expectsBurst = false
+        /// How many of the group's packets may wait for the burst: two seconds at 20 Mbit/s.
+        package var burstWindow = 4096
 
         package init() {}
     }
 
     package let started: Instant
     private(set) var statistics = ReceiverStatistics()
-    private(set) var reordering: ReorderBuffer
-    private(set) var delivered: DeliveredStream
+    var reordering: ReorderBuffer
+    var delivered: DeliveredStream
+    /// Nil when no burst was asked for.
+    var handover: BurstHandover?
+    let holdTime: Duration
     private(set) var refusals = DatagramRefusals()
     private(set) var datagrams: UInt64 = 0
     private(set) var bytes: UInt64 = 0
@@ -36,20 +44,41 @@ package struct MediaReception: Sendable {
     /// `now` is the moment the group was joined: the first packet's delay counts from there.
     package init(configuration: Configuration = Configuration(), now: Instant) {
         started = now
+        holdTime = configuration.holdTime
         delivered = DeliveredStream(longestStartWait: configuration.longestStartWait)
-        reordering = ReorderBuffer(
-            capacity: configuration.reorderWindow, slotSize: TransportPayload.size, holdTime: configuration.holdTime)
+        let window = max(configuration.reorderWindow, configuration.expectsBurst ? configuration.burstWindow : 0)
+        reordering = ReorderBuffer(capacity: window, slotSize: TransportPayload.size, holdTime: configuration.holdTime)
+        if configuration.expectsBurst { awaitBurst(now) }
     }
 
     /// When `tick` is due.
-    package var deadline: Instant? { reordering.deadline }
+    package var deadline: Instant? { .earliest(reordering.deadline, handover?.deadline) }
 
     package mutating func receive(_ datagram: RawSpan, now: Instant, deliver: (RawSpan) -> Void) {
         tick(now: now, deliver: deliver)
         datagrams &+= 1
         bytes &+= UInt64(datagram.byteCount)
+        decode(datagram) { reception, header, payload in reception.take(payload, header, now, deliver) }
+    }
+
+    /// Gives up what has been waited for long enough.
+    package mutating func tick(now: Instant, deliver: (RawSpan) -> Void) {
+        guard let deadline, deadline <= now else { return }
+        expireBurst(now, deliver)
+        reordering.release(now: now) { delivered.pass($0, now: now, deliver: deliver) }
+    }
+
+    /// Delivers what still waits; the session is over.
+    package mutating func finish(deliver: (RawSpan) -> Void) {
+        let now = lastPacket ?? started
+        handover?.end(.ended, now)
+        reordering.flush { delivered.pass($0, now: now, deliver: deliver) }
+    }
+
+    /// Hands on header and payload of a packet that holds our kind of media.
+    mutating func decode(_ bytes: RawSpan, _ use: (inout MediaReception, RTPHeader, RawSpan) -> Void) {
         do throws(RTPError) {
-            let packet = try RTPPacket(decoding: datagram)
+            let packet = try RTPPacket(decoding: bytes)
             guard packet.header.payloadType == TransportPayload.payloadType else {
                 refusals.otherPayloadTypes &+= 1
                 return
@@ -58,22 +87,10 @@ package struct MediaReception: Sendable {
                 refusals.partialPayloads &+= 1
                 return
             }
-            take(packet.payload, packet.header, now, deliver)
+            use(&self, packet.header, packet.payload)
         } catch {
             refusals.notRTP &+= 1
         }
-    }
-
-    /// Gives up what has been waited for long enough.
-    package mutating func tick(now: Instant, deliver: (RawSpan) -> Void) {
-        guard let deadline, deadline <= now else { return }
-        reordering.release(now: now) { delivered.pass($0, now: now, deliver: deliver) }
-    }
-
-    /// Delivers what still waits; the session is over.
-    package mutating func finish(deliver: (RawSpan) -> Void) {
-        let now = lastPacket ?? started
-        reordering.flush { delivered.pass($0, now: now, deliver: deliver) }
     }
 
     private mutating func take(
@@ -81,15 +98,26 @@ package struct MediaReception: Sendable {
     ) {
         let sequence: Int64
         switch statistics.receive(header, arrival: now) {
-        case .accepted(let number): sequence = number
+        case .accepted(let number):
+            sequence = numberBehindBurst(number, header, now, deliver)
         case .restarted(let number):
             sequence = number
-            finish(deliver: deliver)
+            beginAnew(now, deliver)
         case .duplicate, .tooLate, .foreign, .unconfirmed: return
         }
         if firstPacket == nil { firstPacket = now }
         lastPacket = now
+        guard !burstHasBrought(sequence) else { return settleBurst(now, deliver) }
+        place(payload, sequence, now, deliver)
+    }
+
+    /// Puts a packet of either way in its place, and passes on what is in order.
+    mutating func place(_ payload: RawSpan, _ sequence: Int64, _ now: Instant, _ deliver: (RawSpan) -> Void) {
+        let skipped = reordering.counters.skipped
         reordering.insert(payload, sequence: sequence, now: now) { delivered.pass($0, now: now, deliver: deliver) }
+        guard wantsBurst else { return }
+        if reordering.counters.skipped != skipped { handover?.noteGap(now: now) }
+        settleBurst(now, deliver)
     }
 }
 

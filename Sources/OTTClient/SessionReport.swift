@@ -10,6 +10,10 @@ package struct SessionReport: Hashable, Sendable, Codable {
     package var duration: Int64
     /// From the join to the first packet; absent when none came.
     package var firstPacketDelay: Int64?
+    /// From the join to the first place where a decoder can begin; absent when none was found.
+    package var firstPictureDelay: Int64?
+    /// How a fast channel change went; absent when none was asked for.
+    package var burst: BurstReport?
     /// Since the last packet; absent when none came.
     package var silence: Int64?
     /// RTP packets without duplicates.
@@ -50,6 +54,8 @@ extension MediaReception {
         let stream = delivered.checker.counters
         return SessionReport(
             duration: (now - started).milliseconds, firstPacketDelay: firstPacket.map { ($0 - started).milliseconds },
+            firstPictureDelay: delivered.start.firstPicture.map { ($0 - started).milliseconds },
+            burst: handover?.report,
             silence: lastPacket.map { (now - $0).milliseconds }, packets: counters.packets, lost: statistics.lost,
             reordered: counters.reordered, duplicates: counters.duplicates,
             tooLate: counters.tooLate &+ reordering.counters.tooLate, foreign: counters.foreign,

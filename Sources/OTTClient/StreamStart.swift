@@ -12,6 +12,8 @@ struct StreamStart: Sendable {
     private(set) var skippedPackets: UInt64 = 0
     /// No such place came in time, and the stream was passed on from wherever it was.
     private(set) var hasTimedOut = false
+    /// When the first place to begin with was passed on; nil before, and where none was looked for.
+    private(set) var firstPicture: Instant?
 
     /// The wait counts from the first packet.
     init(longestWait: Duration) {
@@ -26,6 +28,7 @@ struct StreamStart: Sendable {
         waitingSince = since
         let entry = entry(in: packets)
         hasTimedOut = entry == nil && now - since >= longestWait
+        if entry != nil { firstPicture = now }
         guard let start = entry ?? (hasTimedOut ? 0 : nil) else {
             skippedPackets &+= UInt64(packets.byteCount / TransportPacket.size)
             return

@@ -19,7 +19,8 @@ package struct ReorderBuffer: Sendable {
     package static let gatheredAtStart = 8
 
     package let capacity: Int
-    package let holdTime: Duration
+    /// How long a missing packet is waited for, and at the start the first ones for each other.
+    package var holdTime: Duration
     package private(set) var counters = Counters()
 
     private let slotSize: Int
@@ -28,7 +29,9 @@ package struct ReorderBuffer: Sendable {
     private var arrivals: [Instant]
     private var stored = 0
     /// The number to pass on next; nil while gathering.
-    private var next: Int64?
+    package private(set) var next: Int64?
+    /// Gathering ends by `begin` or by time only.
+    private var isHeld = false
     private var lowest = Int64.max
     private var highest = Int64.min
     private var firstArrival = Instant.zero
@@ -49,6 +52,26 @@ package struct ReorderBuffer: Sendable {
         guard let next else { return firstArrival + holdTime }
         // The first packet behind the gap has waited longest of those that matter.
         return firstStored(from: next).map { arrivals[slot($0)] + holdTime }
+    }
+
+    /// Passes nothing on until `begin` says where to, or `holdTime` is over: what comes first is yet to come.
+    package mutating func hold() {
+        precondition(next == nil, "begun already")
+        isHeld = true
+    }
+
+    /// Passes on from `sequence`, whatever was gathered from other numbers; what lies before it is too late. Does nothing
+    /// when begun already, or when `sequence` lies so far back that not everything gathered has room behind it.
+    package mutating func begin(at sequence: Int64, deliver: (RawSpan) -> Void) {
+        guard next == nil, stored == 0 || highest - sequence < Int64(capacity) else { return }
+        isHeld = false
+        next = sequence
+        for early in lowest..<max(lowest, min(sequence, highest + 1)) where lengths[slot(early)] >= 0 {
+            lengths[slot(early)] = -1
+            stored -= 1
+            counters.tooLate &+= 1
+        }
+        deliverStored(deliver)
     }
 
     /// Takes a payload under a number that does not wrap; each number at most once.
@@ -78,6 +101,11 @@ package struct ReorderBuffer: Sendable {
         }
     }
 
+    /// Gives up everything missing before `sequence`: it is known not to come.
+    package mutating func skip(to sequence: Int64, deliver: (RawSpan) -> Void) {
+        while let next, next < sequence { giveUpGap(upTo: sequence, deliver) }
+    }
+
     /// Gives up what has been waited for long enough.
     package mutating func release(now: Instant, deliver: (RawSpan) -> Void) {
         while let deadline, deadline <= now {
@@ -90,6 +118,7 @@ package struct ReorderBuffer: Sendable {
         if next == nil, stored > 0 { finishGathering(deliver) }
         while stored > 0 { giveUpGap(upTo: .max, deliver) }
         next = nil
+        isHeld = false
         lowest = .max
         highest = .min
     }
@@ -108,15 +137,22 @@ package struct ReorderBuffer: Sendable {
         lowest = min(lowest, sequence)
         highest = max(highest, sequence)
         store(payload, sequence, now)
-        if stored >= Self.gatheredAtStart { finishGathering(deliver) }
+        if stored >= Self.gatheredAtStart, !isHeld { finishGathering(deliver) }
     }
 
     private mutating func finishGathering(_ deliver: (RawSpan) -> Void) {
+        isHeld = false
         next = lowest
         deliverStored(deliver)
     }
 
     // MARK: Slots
+
+    /// Whether a packet waits under this number, which must not lie a whole capacity ahead.
+    package func holds(_ sequence: Int64) -> Bool {
+        guard let next, sequence >= next, sequence - next < Int64(capacity) else { return false }
+        return lengths[slot(sequence)] >= 0
+    }
 
     private func slot(_ sequence: Int64) -> Int { Int(sequence % Int64(capacity)) }
 
@@ -155,7 +191,7 @@ package struct ReorderBuffer: Sendable {
     /// Steps over missing packets to the next stored one, or as far as `limit` needs.
     private mutating func giveUpGap(upTo limit: Int64, _ deliver: (RawSpan) -> Void) {
         guard let expected = next else { return }
-        let target = firstStored(from: expected) ?? limit
+        let target = min(firstStored(from: expected) ?? limit, limit)
         counters.skipped &+= UInt64(max(0, target - expected))
         next = target
         deliverStored(deliver)

@@ -22,6 +22,10 @@ struct PlayCommand: AsyncParsableCommand {
     var output: OutputArgument = .standardOutput
     @Option(help: "The interface to receive on; without it the one the kernel chooses.")
     var interface: String?
+    @Flag(help: "Show a picture at once: begin with a burst from the replication point, then follow the group.")
+    var fastZap = false
+    @Option(help: "The replication point that the burst is asked of, such as http://10.1.1.1:8080.")
+    var replicationPoint: String?
     @Option(help: "Stop after this long, such as 30s.")
     var duration: String?
     @Option(help: "Write the report at the end to this file (- for standard error).", completion: .file())
@@ -37,7 +41,8 @@ struct PlayCommand: AsyncParsableCommand {
             client: client, server: options.server, token: try options.token(), channel: channel.key)
         // Signals are taken before any other thread exists, so that all of them inherit the mask.
         let session = try PlaySession(
-            requester: requester, rendition: rendition, sink: try output.open(), interface: index, limit: limit)
+            requester: requester, rendition: rendition, sink: try output.open(), interface: index, limit: limit,
+            fastZap: try parsedFastZap())
         let outcome = await session.run()
         await client.shutdown()
         try finish(outcome)
@@ -49,6 +54,14 @@ struct PlayCommand: AsyncParsableCommand {
             throw ValidationError("--duration is a time such as 30s or 5m, not \"\(duration)\"")
         }
         return parsed
+    }
+
+    private func parsedFastZap() throws -> FastZap? {
+        guard fastZap else { return nil }
+        guard let replicationPoint, replicationPoint.hasPrefix("http://") else {
+            throw ValidationError("--fast-zap needs --replication-point http://ADDRESS:PORT")
+        }
+        return FastZap(replicationPoint: replicationPoint)
     }
 
     private func interfaceIndex() throws -> InterfaceIndex {

@@ -19,18 +19,29 @@ final class PlaySession: Sendable {
     private let requester: JoinRequester
     private let work: LoopWork
     private let answers: Mailbox<Result<JoinAnswer, ClientFailure>>
+    private let burstEvents: Mailbox<BurstEvent>
     private let requests: AsyncStream<Void>
+    private let bursts: AsyncStream<BurstRequest>
 
+    /// - Parameter fastZap: how to ask for a burst ahead of the group; nil asks for none.
     init(
-        requester: JoinRequester, rendition: String?, sink: MediaSink, interface: InterfaceIndex, limit: Duration?
+        requester: JoinRequester, rendition: String?, sink: MediaSink, interface: InterfaceIndex, limit: Duration?,
+        fastZap: FastZap? = nil
     ) throws(SystemError) {
         self.requester = requester
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         requests = stream
+        let (bursts, askBurst) = AsyncStream.makeStream(of: BurstRequest.self, bufferingPolicy: .bufferingNewest(2))
+        self.bursts = bursts
         let session = try ReceiveLoop(
-            rendition: rendition, sink: sink, interface: interface, limit: limit,
-            ask: { continuation.yield() }, ended: { continuation.finish() })
+            rendition: rendition, sink: sink, interface: interface, limit: limit, fastZap: fastZap,
+            ask: { continuation.yield() }, burst: { askBurst.yield($0) },
+            ended: {
+                continuation.finish()
+                askBurst.finish()
+            })
         answers = session.answers
+        burstEvents = session.burstEvents
         work = LoopWork(session)
     }
 
@@ -42,8 +53,22 @@ final class PlaySession: Sendable {
         }
         answers.send(.success(answer))
         async let outcome = work.run()
+        async let burst: Void = fetchBursts()
         for await _ in requests { answers.send(await requester.join()) }
+        await burst
         return await outcome
+    }
+
+    private func fetchBursts() async {
+        var running: Task<Void, Never>?
+        for await request in bursts {
+            running?.cancel()
+            guard case .start(let server, let path) = request else { continue }
+            let fetcher = BurstFetcher(server: server, path: path, events: burstEvents)
+            running = Task { await fetcher.run() }
+        }
+        running?.cancel()
+        await running?.value
     }
 }
 

@@ -12,14 +12,19 @@ final class ReceiveLoop {
     /// A stream that is silent for so long is asked for again.
     private static let silenceLimit: Int64 = 5_000
     private static let maximumAnswers = 16
+    /// Parts of a burst that wait for the loop, each what one read of the connection brought.
+    private static let maximumBurstParts = 64
 
     private(set) var answers: Mailbox<Result<JoinAnswer, ClientFailure>>
+    private(set) var burstEvents: Mailbox<BurstEvent>
     private let loop: EventLoop
     private let rendition: String?
     private let sink: MediaSink
     private let interface: InterfaceIndex
     private let limit: Duration?
     private let ask: () -> Void
+    private let burst: (BurstRequest) -> Void
+    private let fastZap: FastZap?
     private let ended: () -> Void
 
     private var receiver: MediaReceiver?
@@ -30,14 +35,16 @@ final class ReceiveLoop {
     private var outcome = PlayOutcome()
 
     init(
-        rendition: String?, sink: MediaSink, interface: InterfaceIndex, limit: Duration?, ask: @escaping () -> Void,
-        ended: @escaping () -> Void
+        rendition: String?, sink: MediaSink, interface: InterfaceIndex, limit: Duration?, fastZap: FastZap?,
+        ask: @escaping () -> Void, burst: @escaping (BurstRequest) -> Void, ended: @escaping () -> Void
     ) throws(SystemError) {
         loop = try EventLoop()
         (self.rendition, self.sink, self.interface, self.limit) = (rendition, sink, interface, limit)
-        (self.ask, self.ended) = (ask, ended)
+        self.fastZap = fastZap
+        (self.ask, self.burst, self.ended) = (ask, burst, ended)
         let inbox = Inbox()
         answers = loop.mailbox(limit: Self.maximumAnswers) { inbox.owner?.take($0) }
+        burstEvents = loop.mailbox(limit: Self.maximumBurstParts) { inbox.owner?.take($0) }
         inbox.owner = self
         try loop.onSignals([SIGTERM, SIGINT]) { _ in inbox.owner?.loop.stop() }
         let timer = loop.makeTimer { now in inbox.owner?.everySecond(now) }
@@ -79,6 +86,13 @@ final class ReceiveLoop {
         }
     }
 
+    private func take(_ event: BurstEvent) {
+        switch event {
+        case .bytes(let bytes): receiver?.receiveBurst(bytes)
+        case .ended: receiver?.burstEnded()
+        }
+    }
+
     private func follow(_ answer: JoinAnswer) {
         let now = MonotonicClock.now()
         askAgain = now + .milliseconds(max(1_000, (answer.expires - WallClock.now()).milliseconds / 2))
@@ -89,12 +103,18 @@ final class ReceiveLoop {
         guard receiver?.subscription != subscription else { return }
         lastReport = receiver?.close() ?? lastReport
         do throws(SystemError) {
-            let joined = try MediaReceiver(subscription, to: sink, on: loop)
+            // Only the first group is worth one: a later one replaces a stream that has ended.
+            let request = lastReport == nil ? fastZap?.request(answer, rendition: resource.rendition) : nil
+            var configuration = MediaReception.Configuration()
+            configuration.expectsBurst = request != nil
+            let joined = try MediaReceiver(subscription, to: sink, on: loop, configuration: configuration)
+            joined.onBurstOver = { [unowned self] in burst(.stop) }
             joined.onSinkFailure = { [unowned self] failure in
                 outcome.failure = ClientFailure(.failed, "the output takes nothing any more: \(failure)")
                 loop.stop()
             }
             receiver = joined
+            if let request { burst(request) }
             if end == nil { end = limit.map { now + $0 } }
             StandardError.print(
                 "joined (\(resource.source),\(resource.group)) port \(resource.port), rendition \(resource.rendition)")

@@ -62,6 +62,36 @@ import Wire
         #expect(report.packets == 0 && report.bytes == 0)
     }
 
+    @Test(.needsNamespaces) func `a burst is written as its connection brings it, until its framing breaks`() throws {
+        let street = try MediaStreet()
+        let path = "/tmp/media-burst-\(getpid()).ts"
+        defer { unlink(path) }
+        let loop = try EventLoop()
+        var configuration = MediaReception.Configuration()
+        configuration.expectsBurst = true
+        configuration.longestStartWait = .zero
+        let receiver = try street.atViewer {
+            try MediaReceiver(
+                street.subscription(port: 5000), to: MediaSink(file: path), on: loop, configuration: configuration)
+        }
+        var endings = 0
+        receiver.onBurstOver = { endings += 1 }
+        let packets: [[UInt8]] = (0..<20).map { number in
+            [0x80, 33, 0xFF, UInt8(200 + number)] + [UInt8](repeating: 0, count: 8)
+                + [UInt8](repeating: UInt8(number), count: 188)
+        }
+        let framed: [UInt8] = packets.flatMap { [0, UInt8($0.count)] + $0 }
+        for start in stride(from: 0, to: framed.count, by: 333) {
+            receiver.receiveBurst(Array(framed[start..<min(start + 333, framed.count)]))
+        }
+        #expect(receiver.report.burst?.packets == 20 && endings == 0)
+        receiver.receiveBurst([0, 1, 0x80])
+        #expect(endings == 1 && receiver.report.burst?.outcome == .ended)
+        receiver.receiveBurst(framed)
+        receiver.close()
+        #expect(try read(path) == packets.flatMap { $0[12...] })
+    }
+
     private func read(_ path: String) throws -> [UInt8] {
         let number = open(path, O_RDONLY | O_CLOEXEC)
         try #require(number >= 0)

@@ -90,6 +90,19 @@ package final class EdgeClient: Sendable {
         return response.body
     }
 
+    /// Hands a response's bytes on as they come, until it ends or the task is cancelled; `timeout` is the time to its head.
+    package func read(
+        _ path: String, bearer: String? = nil, timeout: Duration, receive: @Sendable ([UInt8]) async -> Void
+    ) async throws(EdgeClientError) {
+        let response = try await execute(.GET, path, body: nil, bearer: bearer, timeout: timeout)
+        guard response.status == .ok else { throw await refusal(of: response) }
+        do {
+            for try await bytes in response.body { await receive(Array(buffer: bytes)) }
+        } catch {
+            throw EdgeClientError(error)
+        }
+    }
+
     private func ask(
         _ method: HTTPMethod, _ path: String, body: ByteBuffer?, bearer: String?, timeout: Duration
     ) async throws(EdgeClientError) -> ByteBuffer {

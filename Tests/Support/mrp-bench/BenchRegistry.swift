@@ -5,6 +5,7 @@ enum BenchRegistry {
             MembershipReportsBench.self, ForwardingCacheBench.self,
             RouterLatencyBench.self, RouterLoadBench.self,
             ProxyForwardingBench.self, ProxyRenditionsBench.self, ProxyPacingBench.self,
+            FanoutBench.self, ZapBench.self,
         ]
     }
 }

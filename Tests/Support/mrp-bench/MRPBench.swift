@@ -14,6 +14,32 @@ struct BenchEnvironment {
     var programs: String
     /// Folder with the compiled baselines.
     var baselines: String
+    /// Folder with release builds of the programs that need HTTP and TLS.
+    var edgePrograms: String
+    /// Other projects' programs to compare with, by name.
+    var peers: [String: String]
+}
+
+/// `NAME=PATH`: another project's program, built by whoever has it.
+struct PeerArgument: ExpressibleByArgument {
+    static let known = ["msd_lite"]
+
+    var name: String
+    var path: String
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
+        guard parts.count == 2, Self.known.contains(parts[0]) else { return nil }
+        (name, path) = (parts[0], parts[1])
+    }
+
+    /// What the environment names: `MRP_BENCH_MSD_LITE=PATH`.
+    static func named(in environment: [String: String]) -> [String: String] {
+        Dictionary(
+            known.compactMap { name in
+                environment["MRP_BENCH_\(name.uppercased())"].flatMap { $0.isEmpty ? nil : (name, $0) }
+            }, uniquingKeysWith: { $1 })
+    }
 }
 
 /// Measures on release builds; started by `scripts/bench` inside a sandbox.
@@ -25,6 +51,8 @@ struct MRPBench: ParsableCommand {
     @Argument(help: "Which to run; all without a name.") var names: [String] = []
     @Option(help: "Folder with the programs.") var programs = ""
     @Option(help: "Folder with the C baselines.") var baselines = ""
+    @Option(help: "Folder with the programs that need HTTP and TLS.") var edgePrograms = ""
+    @Option(help: "A peer's program to compare with, as msd_lite=PATH; may be repeated.") var peer: [PeerArgument] = []
     @Option(help: "Write the lines as JSON to this file.") var json: String?
     @Flag(help: "Only list the names.") var list = false
 
@@ -37,7 +65,10 @@ struct MRPBench: ParsableCommand {
         if let unknown = names.first(where: { !known.contains($0) }) {
             throw ValidationError("there is no bench \"\(unknown)\"; there are: \(known.joined(separator: ", "))")
         }
-        let environment = BenchEnvironment(programs: programs, baselines: baselines)
+        let peers = PeerArgument.named(in: ProcessInfo.processInfo.environment)
+            .merging(peer.map { ($0.name, $0.path) }, uniquingKeysWith: { $1 })
+        let environment = BenchEnvironment(
+            programs: programs, baselines: baselines, edgePrograms: edgePrograms, peers: peers)
         var lines: [BenchLine] = []
         for bench in BenchRegistry.all where names.isEmpty || names.contains(bench.name) {
             FileHandle.standardError.write(Data("» \(bench.name): \(bench.summary)\n".utf8))
