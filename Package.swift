@@ -58,6 +58,7 @@ let cores: [Target] = [
     library("MulticastRouting", "GroupMembership", "PIM", "ControlProtocol", "Wire", "Clockwork"),
     library("Channels", "ControlProtocol", "Wire", "Clockwork"),
     library("Authorization", "ControlProtocol", "Wire", "Clockwork"),
+    library("Repair", "RTP", "Wire", "Clockwork"),
     library("UnicastDelivery", "RTP", "MPEGTS", "HLS", "Wire", "Clockwork"),
 ]
 
@@ -65,7 +66,7 @@ let roles: [Target] = [
     library("OTTServer", "Channels", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
     library("LiveProxy", "Channels", "Authorization", "ControlProtocol", "HLS", "MPEGTS", "RTP", "Wire", "Clockwork"),
     library("ReplicationPoint", "Channels", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
-    library("OTTClient", "ControlProtocol", "RTP", "MPEGTS", "Wire", "Clockwork"),
+    library("OTTClient", "Repair", "ControlProtocol", "RTP", "MPEGTS", "Wire", "Clockwork"),
 ]
 
 let systemBase: [Target] = [
@@ -162,12 +163,13 @@ let coreTests: [Target] = [
     tests("Authorization", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
     tests(
         "UnicastDelivery", "MediaFixtures", "UnicastDelivery", "HLS", "MPEGTS", "RTP", "Wire", "Clockwork"),
+    tests("Repair", "Repair", "RTP", "Wire", "Clockwork"),
     tests("OTTServer", "OTTServer", "Channels", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
     tests(
         "LiveProxy", "MediaFixtures", "LiveProxy", "Channels", "ControlProtocol", "HLS", "MPEGTS", "RTP", "Wire",
         "Clockwork"),
     tests("ReplicationPoint", "ReplicationPoint", "Channels", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
-    tests("OTTClient", "MediaFixtures", "OTTClient", "ControlProtocol", "RTP", "MPEGTS", "Wire", "Clockwork"),
+    tests("OTTClient", "MediaFixtures", "OTTClient", "Repair", "ControlProtocol", "RTP", "MPEGTS", "Wire", "Clockwork"),
     tests("LinuxIO", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
     tests("Kernel", "KernelMulticast", "Netlink", "Lab", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
     tests(

@@ -110,6 +110,9 @@ struct BurstHandover: Sendable {
         return true
     }
 
+    /// Where a packet of the group belongs that is not heard but mended.
+    func place(ofGroup sequence: Int64) -> Int64 { sequence + groupShift }
+
     /// The group's numbering began anew, and the burst is over: nothing has to agree any more.
     mutating func forgetGroup() {
         groupShift = 0

@@ -1,10 +1,12 @@
 import Clockwork
 import MPEGTS
 import RTP
+import Repair
 
 /// What a client does with the datagrams of one rendition: RTP, statistics, order, transport stream.
 ///
 ///     reception.receive(datagram, now: now) { packets in sink.write(packets) }
+///     reception.receiveRepair(datagram, now: now) { … }  // of the ports beside the media's
 ///     reception.tick(now: now) { … }                     // when `deadline` has come
 ///     reception.receiveBurst(packet, now: now) { … }     // while `wantsBurst`
 ///     let report = reception.report(now: now)            // at any time
@@ -24,18 +26,22 @@ package struct MediaReception: Sendable {
         package var expectsBurst = false
         /// How many of the group's packets may wait for the burst: two seconds at 20 Mbit/s.
         package var burstWindow = 4096
+        /// Whether repair packets are received; nil takes no memory for them.
+        package var repair: FECDecoder.Configuration?
 
         package init() {}
     }
 
     package let started: Instant
-    private(set) var statistics = ReceiverStatistics()
+    var statistics = ReceiverStatistics()
     var reordering: ReorderBuffer
     var delivered: DeliveredStream
     /// Nil when no burst was asked for.
     var handover: BurstHandover?
     let holdTime: Duration
-    private(set) var refusals = DatagramRefusals()
+    var refusals = DatagramRefusals()
+    /// Forward error correction; see `receiveRepair`.
+    var fec: FECDecoder?
     private(set) var datagrams: UInt64 = 0
     private(set) var bytes: UInt64 = 0
     private(set) var firstPacket: Instant?
@@ -45,6 +51,7 @@ package struct MediaReception: Sendable {
     package init(configuration: Configuration = Configuration(), now: Instant) {
         started = now
         holdTime = configuration.holdTime
+        fec = configuration.repair.map { FECDecoder(configuration: $0) }
         delivered = DeliveredStream(longestStartWait: configuration.longestStartWait)
         let window = max(configuration.reorderWindow, configuration.expectsBurst ? configuration.burstWindow : 0)
         reordering = ReorderBuffer(capacity: window, slotSize: TransportPayload.size, holdTime: configuration.holdTime)
@@ -58,7 +65,7 @@ package struct MediaReception: Sendable {
         tick(now: now, deliver: deliver)
         datagrams &+= 1
         bytes &+= UInt64(datagram.byteCount)
-        decode(datagram) { reception, header, payload in reception.take(payload, header, now, deliver) }
+        decode(datagram) { reception, header, payload in reception.take(payload, header, datagram, now, deliver) }
     }
 
     /// Gives up what has been waited for long enough.
@@ -94,21 +101,29 @@ package struct MediaReception: Sendable {
     }
 
     private mutating func take(
-        _ payload: RawSpan, _ header: RTPHeader, _ now: Instant, _ deliver: (RawSpan) -> Void
+        _ payload: RawSpan, _ header: RTPHeader, _ datagram: RawSpan, _ now: Instant, _ deliver: (RawSpan) -> Void
     ) {
+        let number: Int64
         let sequence: Int64
         switch statistics.receive(header, arrival: now) {
-        case .accepted(let number):
+        case .accepted(let accepted):
+            number = accepted
             sequence = numberBehindBurst(number, header, now, deliver)
-        case .restarted(let number):
-            sequence = number
+        case .restarted(let first):
+            number = first
+            sequence = first
+            fec?.reset()
             beginAnew(now, deliver)
         case .duplicate, .tooLate, .foreign, .unconfirmed: return
         }
         if firstPacket == nil { firstPacket = now }
         lastPacket = now
-        guard !burstHasBrought(sequence) else { return settleBurst(now, deliver) }
-        place(payload, sequence, now, deliver)
+        if burstHasBrought(sequence) {
+            settleBurst(now, deliver)
+        } else {
+            place(payload, sequence, now, deliver)
+        }
+        helpMending(datagram, number, now, deliver)
     }
 
     /// Puts a packet of either way in its place, and passes on what is in order.
@@ -146,8 +161,10 @@ package struct DatagramRefusals: Hashable, Sendable, Codable {
     package internal(set) var otherPayloadTypes: UInt64 = 0
     /// Not a whole number of transport packets.
     package internal(set) var partialPayloads: UInt64 = 0
+    /// Mended by forward error correction into what is no MPEG-TS in RTP.
+    package internal(set) var mendedToNonsense: UInt64 = 0
 
     package init() {}
 
-    package var total: UInt64 { notRTP &+ otherPayloadTypes &+ partialPayloads }
+    package var total: UInt64 { notRTP &+ otherPayloadTypes &+ partialPayloads &+ mendedToNonsense }
 }

@@ -1,6 +1,7 @@
 import Clockwork
 import MPEGTS
 import RTP
+import Repair
 
 /// What a session has received so far; printed every second and, as JSON, at its end. Times are milliseconds.
 package struct SessionReport: Hashable, Sendable, Codable {
@@ -18,7 +19,12 @@ package struct SessionReport: Hashable, Sendable, Codable {
     package var silence: Int64?
     /// RTP packets without duplicates.
     package var packets: UInt64
+    /// Packets that stayed lost, in spite of repair.
     package var lost: UInt64
+    /// Lost packets that forward error correction brought back.
+    package var mendedByFEC: UInt64
+    /// Repair packets; zeros where none are received.
+    package var fec: FECDecoder.Counters
     package var reordered: UInt64
     package var duplicates: UInt64
     /// Arrived too late to be passed on.
@@ -57,7 +63,8 @@ extension MediaReception {
             firstPictureDelay: delivered.start.firstPicture.map { ($0 - started).milliseconds },
             burst: handover?.report,
             silence: lastPacket.map { (now - $0).milliseconds }, packets: counters.packets, lost: statistics.lost,
-            reordered: counters.reordered, duplicates: counters.duplicates,
+            mendedByFEC: counters.mended, fec: fec?.counters ?? FECDecoder.Counters(), reordered: counters.reordered,
+            duplicates: counters.duplicates,
             tooLate: counters.tooLate &+ reordering.counters.tooLate, foreign: counters.foreign,
             restarts: counters.restarts, refused: refusals, jitterMicroseconds: statistics.jitter.nanoseconds / 1000,
             bytes: bytes, deliveredBytes: delivered.bytes, skippedPackets: delivered.start.skippedPackets,
@@ -76,6 +83,7 @@ extension SessionReport {
         guard packets > 0 else { return "\(Self.decimal(Double(duration) / 1000)) s  nothing received yet" }
         var line = "\(Self.decimal(Double(duration) / 1000)) s  \(Self.decimal(bitsPerSecond / 1e6)) Mbit/s"
         line += "  packets \(packets)  lost \(lost)  reordered \(reordered)  duplicates \(duplicates)"
+        if fec.repairPackets > 0 { line += "  mended by FEC \(mendedByFEC)" }
         line += "  continuity errors \(continuityErrors)"
         line += "  jitter \(Self.decimal(Double(jitterMicroseconds) / 1000)) ms"
         if let silence, silence >= 1000 { line += "  silent for \(Self.decimal(Double(silence) / 1000)) s" }

@@ -97,6 +97,16 @@ package enum TransportPayload {
     package static func isValid(_ payload: RawSpan) -> Bool {
         payload.byteCount > 0 && payload.byteCount % packetSize == 0
     }
+
+    /// Whether `payload` is valid and each of its packets begins as one does (ISO/IEC 13818-1 §2.4.3.3).
+    package static func isAligned(_ payload: RawSpan) -> Bool {
+        guard isValid(payload) else { return false }
+        var reader = WireReader(payload)
+        while !reader.isAtEnd {
+            guard (try? reader.readUInt8()) == 0x47, (try? reader.skip(packetSize - 1)) != nil else { return false }
+        }
+        return true
+    }
 }
 
 /// Media time in RTP's units.

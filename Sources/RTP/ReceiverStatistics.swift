@@ -14,6 +14,8 @@ package struct ReceiverStatistics: Sendable {
         package internal(set) var tooLate: UInt64 = 0
         /// Of another sender while ours was alive.
         package internal(set) var foreign: UInt64 = 0
+        /// Never arrived, or not yet, and were made from others.
+        package internal(set) var mended: UInt64 = 0
         /// Times numbering began anew: another sender, or a jump that two packets confirmed.
         package internal(set) var restarts: UInt64 = 0
 
@@ -57,8 +59,8 @@ package struct ReceiverStatistics: Sendable {
 
     package var expected: UInt64 { UInt64(max(0, earlierExpected + (ssrc == nil ? 0 : highest - base + 1))) }
 
-    /// Missing so far; a packet that still arrives late lowers it again.
-    package var lost: UInt64 { expected - min(expected, counters.packets) }
+    /// Missing so far, in spite of repair; a packet that still arrives late lowers it again.
+    package var lost: UInt64 { expected - min(expected, counters.packets &+ counters.mended) }
 
     /// Interarrival jitter (RFC 3550 A.8).
     package var jitter: Duration { .nanoseconds(scaledJitter * 100_000 / 9 / 16) }
@@ -86,6 +88,22 @@ package struct ReceiverStatistics: Sendable {
         }
         unconfirmed = nil
         return place(highest + Int64(distance), header, arrival)
+    }
+
+    /// Notes that a packet was mended; false when it is not missing, or from before the stream began here. Should it arrive
+    /// after all, it is a duplicate.
+    package mutating func mend(_ sequence: Int64) -> Bool {
+        guard ssrc != nil, sequence >= base, sequence > highest - Self.window,
+            sequence <= highest + Int64(Self.maximumDropout)
+        else { return false }
+        if sequence > highest {
+            for skipped in (highest + 1)...sequence { setSeen(skipped, false) }
+            highest = sequence
+        }
+        guard !isSeen(sequence) else { return false }
+        setSeen(sequence, true)
+        counters.mended &+= 1
+        return true
     }
 
     private mutating func place(_ sequence: Int64, _ header: RTPHeader, _ arrival: Instant) -> Verdict {

@@ -31,7 +31,17 @@ struct Client {
     var reception: MediaReception
     var output: [UInt8] = []
 
-    init(at now: Instant) { reception = MediaReception(now: now) }
+    init(at now: Instant, _ configuration: MediaReception.Configuration = .init()) {
+        reception = MediaReception(configuration: configuration, now: now)
+    }
+
+    mutating func takeRepair(_ datagram: [UInt8], at now: Instant) {
+        var out: [UInt8] = []
+        reception.receiveRepair(datagram.span.bytes, now: now) { packets in
+            packets.withUnsafeBytes { out += $0 }
+        }
+        output += out
+    }
 
     mutating func take(_ datagram: [UInt8], at now: Instant) {
         var out: [UInt8] = []

@@ -1,0 +1,50 @@
+import Clockwork
+import RTP
+import Repair
+
+extension MediaReception {
+    /// Takes a datagram of one of the two ports for repair packets, and delivers what it mends as if it had arrived.
+    package mutating func receiveRepair(_ datagram: RawSpan, now: Instant, deliver: (RawSpan) -> Void) {
+        tick(now: now, deliver: deliver)
+        withDecoder { decoder, reception in
+            // A malformed one is in the decoder's counters.
+            try? decoder.receive(repair: datagram) { reception.takeMended($1, $0, now, deliver) }
+        }
+    }
+
+    /// A media packet that arrived may be the last but one that a repair packet waited for.
+    mutating func helpMending(_ datagram: RawSpan, _ number: Int64, _ now: Instant, _ deliver: (RawSpan) -> Void) {
+        withDecoder { decoder, reception in
+            decoder.receive(media: datagram, sequence: number) { reception.takeMended($1, $0, now, deliver) }
+        }
+    }
+
+    /// Lends the decoder out, so that what it mends can be put in its place meanwhile.
+    private mutating func withDecoder(_ body: (inout FECDecoder, inout MediaReception) -> Void) {
+        guard var decoder = fec.take() else { return }
+        body(&decoder, &self)
+        fec = decoder
+    }
+
+    /// `number` is the group's own.
+    private mutating func takeMended(
+        _ packet: RawSpan, _ number: Int64, _ now: Instant, _ deliver: (RawSpan) -> Void
+    ) {
+        guard let payload = Self.mended(packet, refusals: &refusals), statistics.mend(number) else { return }
+        let sequence = handover?.place(ofGroup: number) ?? number
+        if !burstHasBrought(sequence) { place(payload, sequence, now, deliver) }
+    }
+
+    /// The payload of a mended packet, checked like that of a received one and more strictly: parity over packets that
+    /// were not all meant yields bytes of the right length and no sense.
+    @_lifetime(copy packet)
+    private static func mended(_ packet: RawSpan, refusals: inout DatagramRefusals) -> RawSpan? {
+        guard let parsed = try? RTPPacket(decoding: packet),
+            parsed.header.payloadType == TransportPayload.payloadType, TransportPayload.isAligned(parsed.payload)
+        else {
+            refusals.mendedToNonsense &+= 1
+            return nil
+        }
+        return parsed.payload
+    }
+}
