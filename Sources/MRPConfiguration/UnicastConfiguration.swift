@@ -9,12 +9,21 @@ package struct UnicastConfiguration: Hashable, Sendable {
         case close
     }
 
+    /// What is delivered here while somebody plays a channel by HLS.
+    package enum HLSRenditions: String, Hashable, Sendable, CaseIterable {
+        /// All of them: players choose a rendition by what the line carries, and a switch finds its next segment.
+        case all
+        /// Those that were asked for: the first switch to another one leaves a gap.
+        case requested
+    }
+
     /// How far back playlists go: the time shift.
     package var window: Duration
     /// Length of an HLS segment; equal at all replication points that viewers may be moved between.
     package var segment: Duration
     /// Memory for each rendition, in MiB; it must hold the window.
     package var ringSize: Int
+    package var hlsRenditions: HLSRenditions
     package var slowClient: SlowClient
     /// A connection that takes nothing for so long is closed.
     package var stallTimeout: Duration
@@ -23,8 +32,8 @@ package struct UnicastConfiguration: Hashable, Sendable {
     package var maximumRings: Int
 
     package static let standard = UnicastConfiguration(
-        window: .seconds(30), segment: .seconds(2), ringSize: 64, slowClient: .advance, stallTimeout: .seconds(15),
-        maximumViewers: 10_000, maximumRings: 256)
+        window: .seconds(30), segment: .seconds(2), ringSize: 64, hlsRenditions: .all, slowClient: .advance,
+        stallTimeout: .seconds(15), maximumViewers: 10_000, maximumRings: 256)
 }
 
 extension UnicastConfiguration {
@@ -33,6 +42,7 @@ extension UnicastConfiguration {
         window = section.value("window", .duration(.seconds(5)...(.seconds(14_400))), default: normal.window)
         segment = section.value("segment", .duration(.milliseconds(500)...(.seconds(20))), default: normal.segment)
         ringSize = section.value("ring-size", .integer(1...16_384), default: normal.ringSize)
+        hlsRenditions = section.value("hls-renditions", .choice, default: normal.hlsRenditions)
         slowClient = section.value("slow-client", .choice, default: normal.slowClient)
         stallTimeout = section.value(
             "stall-timeout", .duration(.seconds(1)...(.seconds(300))), default: normal.stallTimeout)

@@ -117,9 +117,12 @@ extension ReplicationPointCore {
     // MARK: - Use
 
     private mutating func use(_ id: UInt64, for purpose: ViewerRequest.Purpose) {
+        guard case .playlist(let rendition) = purpose else { return change(id) { _, _, _ in } }
+        let all = settings.holdsAllRenditions ? session(id)?.resource.renditions.map(\.rendition) : nil
         change(id) { state, now, settings in
-            guard case .playlist(let rendition) = purpose else { return }
-            state.held[rendition] = max(state.held[rendition] ?? now, now + settings.playlistHold)
+            for wanted in all ?? [rendition] {
+                state.held[wanted] = max(state.held[wanted] ?? now, now + settings.playlistHold)
+            }
         }
     }
 

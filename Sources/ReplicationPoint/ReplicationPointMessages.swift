@@ -15,6 +15,8 @@ package struct ReplicationPointSettings: Hashable, Sendable {
     package var sessionIdleTimeout: Duration = .seconds(60)
     /// How long a rendition stays wanted after its last stream ended.
     package var linger: Duration = .seconds(2)
+    /// Whether a playlist of one rendition makes all of its channel's wanted, for the player to switch between.
+    package var holdsAllRenditions = false
     /// How long a rendition stays wanted after a playlist or segment of it was asked for.
     package var playlistHold: Duration = .seconds(20)
 

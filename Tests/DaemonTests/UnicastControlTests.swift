@@ -24,6 +24,7 @@ private final class UnicastStage: Sendable {
     let proxy: LiveProxyRole
     private let point: ReplicationPointRole
     let pointClients: EdgeListener
+    private let pointYAML: String
 
     /// - Parameter proxyPrefixes: whose clients the proxy serves; the test asks from 127.0.0.1.
     init(proxyPrefixes: String = "127.0.0.0/8") async throws {
@@ -78,6 +79,7 @@ private final class UnicastStage: Sendable {
               router-socket: \(folder)/router2
               control-socket: \(folder)/point
             """
+        self.pointYAML = pointYAML
         var logger = Logger(label: "test")
         logger.logLevel = getenv("MRP_TEST_LOG") == nil ? .critical : .debug
         server = try OTTServerRole(try ConfigurationFile.parse(serverYAML, file: "server"), logger: logger)
@@ -90,6 +92,16 @@ private final class UnicastStage: Sendable {
     }
 
     var admission: any ViewerAdmission { point.admission }
+
+    /// What another replication point like this one would serve if it had a client listener.
+    func servedRoutes() throws -> [String] {
+        let text =
+            pointYAML.replacing("control-socket: \(folder)/point", with: "control-socket: \(folder)/second")
+            + "\n  client-address: 127.0.0.1:\(ports.point)\n"
+        return try ReplicationPointRole(
+            try ConfigurationFile.parse(text, file: "second"), logger: Logger(label: "test")
+        ).clientRoutes
+    }
 
     func run(_ work: @escaping @Sendable () async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -291,6 +303,8 @@ private final class UnicastStage: Sendable {
         let document = try OpenAPIDocumentReader(openAPIDocument)
         #expect(document.operations(listener: "proxy-clients") == stage.proxy.routes.clients)
         #expect(document.operations(listener: "proxy-nodes") == stage.proxy.routes.nodes)
-        #expect(document.operations(listener: "point-clients") == stage.pointClients.routes)
+        let served = try stage.servedRoutes()
+        #expect(document.operations(listener: "point-clients") == served)
+        #expect(Set(stage.pointClients.routes).isSubset(of: served))
     }
 }

@@ -280,6 +280,16 @@ private final class ViewerStage {
         #expect(viewers.ask(.playlist(rendition: "r1")) != nil, "a playlist is no stream")
     }
 
+    @Test func `a playlist of one rendition holds all of its channel where players may switch`() throws {
+        let viewers = try ViewerStage { $0.holdsAllRenditions = true }
+        let session = try #require(viewers.ask(.playlist(rendition: "r1")))
+        let both = ["232.1.0.1 alice 10.3.1.7", "232.1.0.2 alice 10.3.1.7"]
+        #expect(viewers.members == both)
+        viewers.stage.send(.streamBegan(session: session.id, rendition: "r2"))
+        viewers.stage.wait(.seconds(21))
+        #expect(viewers.members == [both[1]], "nobody plays by HLS any more, and a stream holds its own rendition")
+    }
+
     @Test func `two subscribers behind one address are two members`() throws {
         let viewers = try ViewerStage()
         viewers.stage.publish([subscriber("bob", viewers.news, generation: 4)])

@@ -33,6 +33,7 @@ package final class ReplicationPointRole: RoleService {
         var settings = ReplicationPointSettings(registration: registration)
         settings.maximumChannels = section.limits.channels
         settings.maximumAuthorizedSubscribers = section.limits.authorizedSubscribers
+        settings.holdsAllRenditions = section.unicast.hlsRenditions == .all
         let core = ReplicationPointCore(
             settings: settings, life: LifeName.make(), now: MonotonicClock.now(), wallNow: WallClock.now())
         driver = ReplicationPointDriver(core: core, proxy: proxy, requests: client, logger: logger)

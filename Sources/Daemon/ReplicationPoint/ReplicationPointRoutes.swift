@@ -21,6 +21,7 @@ enum ReplicationPointRoutes {
             let list = try await driver.channelList(token: token, address: context.clientAddress())
             return try Response.channelList(list, to: request)
         }
+        ViewerPage.add(to: router)
     }
 
     /// The request as admission judges it: a grant in the query, or else the client's token.

@@ -17,6 +17,8 @@ struct UnicastRoutes: Sendable {
 
     let media: UnicastMedia
     let admission: any ViewerAdmission
+    /// Whether a playlist of one rendition keeps rings of the others, which players may switch to.
+    let keepsAllRenditions: Bool
 
     func add(to router: Router<EdgeContext>) {
         for method in [HTTPRequest.Method.get, .head] {
@@ -47,6 +49,9 @@ struct UnicastRoutes: Sendable {
 
     private func playlist(_ request: Request, _ context: EdgeContext) async throws -> Response {
         let (session, key) = try await admittedPlaylist(request, context)
+        if keepsAllRenditions {
+            media.keep(session.resource.renditions.compactMap { try? self.key(of: $0.rendition, in: session) })
+        }
         guard let snapshot = await media.snapshot(of: key, waitingFor: Self.firstSegment) else {
             throw Problem.noMedia
         }

@@ -34,7 +34,8 @@ final class UnicastService: ViewerDelivery {
         } catch {
             throw .router(.replicationPoint, "\(error)")
         }
-        let serving = UnicastRoutes(media: media, admission: admission)
+        let serving = UnicastRoutes(
+            media: media, admission: admission, keepsAllRenditions: section.unicast.hlsRenditions == .all)
         listener = EdgeListener(
             address: address.address, port: address.port, limits: .clients, logger: logger
         ) {

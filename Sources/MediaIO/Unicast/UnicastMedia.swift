@@ -76,6 +76,9 @@ package final class UnicastMedia: Sendable {
         }
     }
 
+    /// Begins rings for `streams` where there are none, and keeps them for `streamLinger`; those past the limit are refused.
+    package func keep(_ streams: [StreamKey]) { mailbox.send(.keep(streams)) }
+
     /// One segment of `stream`; nil when it is not known, or not any more.
     package func segment(_ number: Int64, of stream: StreamKey) async -> (segment: RingSegment, memory: RingMemory)? {
         await withCheckedContinuation { continuation in
@@ -134,6 +137,7 @@ enum UnicastCommand: Sendable {
     case join(ViewerConnection)
     case closeSession(UInt64)
     case snapshot(StreamKey, Duration, @Sendable (StreamSnapshot?) -> Void)
+    case keep([StreamKey])
     case segment(StreamKey, Int64, @Sendable ((segment: RingSegment, memory: RingMemory)?) -> Void)
     case report(@Sendable (UnicastReport?) -> Void)
 }
@@ -145,6 +149,9 @@ extension UnicastLoop {
         case .join(let connection): join(connection)
         case .closeSession(let session): close(session: session)
         case .snapshot(let key, let limit, let answer): snapshot(key, waitingFor: limit, answer)
+        case .keep(let keys):
+            let now = MonotonicClock.now()
+            for key in keys { stream(key, now)?.stream.lastUsed = now }
         case .segment(let key, let number, let answer):
             guard let index = streamIndex[key], let stream = streams[index] else { return answer(nil) }
             stream.lastUsed = MonotonicClock.now()
