@@ -58,13 +58,15 @@ let cores: [Target] = [
     library("MulticastRouting", "GroupMembership", "PIM", "ControlProtocol", "Wire", "Clockwork"),
     library("Channels", "ControlProtocol", "Wire", "Clockwork"),
     library("Authorization", "ControlProtocol", "Wire", "Clockwork"),
-    library("Repair", "RTP", "Wire", "Clockwork"),
+    library("Repair", "ControlProtocol", "RTP", "Wire", "Clockwork"),
     library("UnicastDelivery", "RTP", "MPEGTS", "HLS", "Wire", "Clockwork"),
 ]
 
 let roles: [Target] = [
     library("OTTServer", "Channels", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
-    library("LiveProxy", "Channels", "Authorization", "ControlProtocol", "HLS", "MPEGTS", "RTP", "Wire", "Clockwork"),
+    library(
+        "LiveProxy", "Repair", "Channels", "Authorization", "ControlProtocol", "HLS", "MPEGTS", "RTP", "Wire",
+        "Clockwork"),
     library("ReplicationPoint", "Channels", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
     library("OTTClient", "Repair", "ControlProtocol", "RTP", "MPEGTS", "Wire", "Clockwork"),
 ]
@@ -85,8 +87,8 @@ let shells: [Target] = [
     library("KernelMulticast", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
     library("Netlink", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
     library(
-        "MediaIO", "LinuxIO", "CSystemShims", "RTP", "MPEGTS", "HLS", "LiveProxy", "OTTClient",
-        "UnicastDelivery", "Wire", "Clockwork"),
+        "MediaIO", "LinuxIO", "CSystemShims", "Repair", "ControlProtocol", "RTP", "MPEGTS", "HLS", "LiveProxy",
+        "OTTClient", "UnicastDelivery", "Wire", "Clockwork"),
     library("JSONCoding"),
     library("ControlSocket", "JSONCoding", "LinuxIO", "ControlProtocol", "Wire", "Clockwork"),
     library("ConfigurationFile", "MRPConfiguration", "Wire", "Clockwork", .yams),
@@ -143,7 +145,8 @@ let testSupport: [Target] = [
         name: "mrp-bench",
         dependencies: [
             "Lab", "RouterDaemon", "MulticastRouting", "GroupMembership", "PIM", "KernelMulticast", "Netlink",
-            "ControlSocket", "JSONCoding", "ControlProtocol", "MediaIO", "MediaFixtures", "LiveProxy", "RTP", "MPEGTS",
+            "ControlSocket", "JSONCoding", "ControlProtocol", "MediaIO", "MediaFixtures", "LiveProxy", "OTTClient",
+            "Repair", "RTP", "MPEGTS",
             "LinuxIO", "CSystemShims", "Wire", "Clockwork", .argumentParser,
         ], path: "Tests/Support/mrp-bench", exclude: ["baseline"]),
 ]
@@ -163,17 +166,19 @@ let coreTests: [Target] = [
     tests("Authorization", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
     tests(
         "UnicastDelivery", "MediaFixtures", "UnicastDelivery", "HLS", "MPEGTS", "RTP", "Wire", "Clockwork"),
-    tests("Repair", "Repair", "RTP", "Wire", "Clockwork"),
+    tests("Repair", "Repair", "ControlProtocol", "RTP", "Wire", "Clockwork"),
     tests("OTTServer", "OTTServer", "Channels", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
     tests(
-        "LiveProxy", "MediaFixtures", "LiveProxy", "Channels", "ControlProtocol", "HLS", "MPEGTS", "RTP", "Wire",
+        "LiveProxy", "MediaFixtures", "LiveProxy", "Repair", "Channels", "ControlProtocol", "HLS", "MPEGTS", "RTP",
+        "Wire",
         "Clockwork"),
     tests("ReplicationPoint", "ReplicationPoint", "Channels", "Authorization", "ControlProtocol", "Wire", "Clockwork"),
     tests("OTTClient", "MediaFixtures", "OTTClient", "Repair", "ControlProtocol", "RTP", "MPEGTS", "Wire", "Clockwork"),
     tests("LinuxIO", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
     tests("Kernel", "KernelMulticast", "Netlink", "Lab", "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
     tests(
-        "MediaIO", "MediaFixtures", "MediaIO", "LiveProxy", "OTTClient", "UnicastDelivery", "RTP", "MPEGTS", "HLS",
+        "MediaIO", "MediaFixtures", "MediaIO", "Lab", "Repair", "ControlProtocol", "LiveProxy", "OTTClient",
+        "UnicastDelivery", "RTP", "MPEGTS", "HLS",
         "Netlink",
         "LinuxIO", "CSystemShims", "Wire", "Clockwork"),
     tests("JSONCoding", "JSONCoding", "ControlProtocol", "Wire"),
@@ -214,7 +219,7 @@ let edgePrograms: [Target] = [
         ]),
     program("mrpd", "Daemon", "ConfigurationFile", "MRPConfiguration", "LinuxIO", .argumentParser, .logging),
     program(
-        "mrp-client", "OTTClient", "MediaIO", "HTTPEdge", "MRPConfiguration", "JSONCoding", "ControlProtocol",
+        "mrp-client", "OTTClient", "Repair", "MediaIO", "HTTPEdge", "MRPConfiguration", "JSONCoding", "ControlProtocol",
         "LinuxIO", "Wire",
         "Clockwork",
         .argumentParser),

@@ -92,9 +92,11 @@ extension ChannelAllocator {
     /// Groups in use and resting.
     package var unavailableGroups: Int { owners.count + resting.count }
 
-    /// Gives `channel` groups and ports for `renditions`, or what it has already.
+    /// Gives `channel` groups and ports for `renditions`, or what it has already. `repair` goes with renditions that are
+    /// protected.
     package mutating func allocate(
-        _ channel: ChannelKey, renditions: [String], pool name: String? = nil, now: Instant
+        _ channel: ChannelKey, renditions: [String], pool name: String? = nil,
+        repair: [String: ForwardErrorCorrection] = [:], now: Instant
     ) throws(AllocationRefusal) -> MulticastResource {
         if let resource = resources[channel] { return resource }
         guard (1...MediaDescription.maximumRenditions).contains(renditions.count),
@@ -110,7 +112,8 @@ extension ChannelAllocator {
                 let isShared = pool.layout == .groupPerChannel
                 return RenditionResource(
                     rendition: rendition, source: source, group: groups[isShared ? 0 : index],
-                    port: pool.firstPort &+ (isShared ? UInt16(index) * RenditionResource.portStride : 0))
+                    port: pool.firstPort &+ (isShared ? UInt16(index) * RenditionResource.portStride : 0),
+                    fec: repair[rendition])
             })
         nextGeneration += 1
         record(resource)

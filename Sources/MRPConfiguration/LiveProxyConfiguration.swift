@@ -27,6 +27,8 @@ package struct LiveProxyConfiguration: Hashable, Sendable {
     package var pools: [PoolConfiguration]
     /// Pool by channel, where it is not the first one.
     package var channelPools: [ChannelKey: String]
+    /// Repair by channel, where it is not its pool's.
+    package var channelRepairs: [ChannelKey: RepairConfiguration]
     /// How long an allocation waits for its first viewer.
     package var idleTimeout: Duration
     /// How long ingest goes on after the last output port has gone.
@@ -63,6 +65,21 @@ package struct PoolConfiguration: Hashable, Sendable {
     package var groups: IPPrefix
     /// Even.
     package var firstPort: UInt16
+    /// Nil repairs nothing.
+    package var repair: RepairConfiguration?
+}
+
+/// How the losses of a network are repaired.
+package struct RepairConfiguration: Hashable, Sendable {
+    package var fec: FECConfiguration?
+}
+
+/// Forward error correction (SMPTE ST 2022-1).
+package struct FECConfiguration: Hashable, Sendable {
+    /// How long receivers wait for a missing packet to be mended.
+    package var latency: Duration
+    /// Nil chooses one by each rendition's bit rate.
+    package var matrix: FECMatrix?
 }
 
 /// What the proxy tolerates of an origin.

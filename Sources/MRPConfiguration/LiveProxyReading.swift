@@ -24,7 +24,9 @@ extension LiveProxyConfiguration {
         let source = section.section("source") { MediaSourceConfiguration(reading: &$0) }
         pools = section.sectionList("pools", atMost: 64) { PoolConfiguration(reading: &$0) }
         if !section.has("pools") { pools = PoolConfiguration.standard }
-        channelPools = Self.channelPools(reading: &section, pools: pools.map(\.name))
+        let channels = Self.channels(reading: &section, pools: pools.map(\.name))
+        channelPools = channels.mapValues(\.pool)
+        channelRepairs = channels.compactMapValues(\.repair)
         idleTimeout = section.value("idle-timeout", .duration(.seconds(1)...(.seconds(86_400))), default: .seconds(60))
         linger = section.value("linger", .duration(.zero...(.seconds(3_600))), default: .seconds(5))
         quarantine = section.value("quarantine", .duration(.zero...(.seconds(86_400))), default: .seconds(60))
@@ -50,14 +52,19 @@ extension LiveProxyConfiguration {
         self.source = source
     }
 
-    private static func channelPools(reading section: inout SectionReader, pools: [String]) -> [ChannelKey: String] {
-        let pairs: [(ChannelKey, String)] = section.sectionList("channels", atMost: 10_000) { section in
+    private typealias ChannelSettings = (pool: String, repair: RepairConfiguration?)
+
+    private static func channels(
+        reading section: inout SectionReader, pools: [String]
+    ) -> [ChannelKey: ChannelSettings] {
+        let pairs: [(ChannelKey, ChannelSettings)] = section.sectionList("channels", atMost: 10_000) { section in
             let channel: ChannelKey? = section.required("channel", .written)
+            let repair = section.section("repair") { RepairConfiguration(reading: &$0) }
             guard let pool = section.required("pool", .nodeName), let channel else { return nil }
             if !pools.contains(pool) {
                 section.problem("there is no pool \"\(pool)\"\(hint(suggestion(for: pool, among: pools)))", at: "pool")
             }
-            return (channel, pool)
+            return (channel, (pool, repair))
         }
         reportDuplicates(of: pairs.map(\.0), in: "channels", of: section)
         return Dictionary(pairs, uniquingKeysWith: { first, _ in first })
@@ -115,6 +122,7 @@ extension PoolConfiguration {
             "first-port", .integer(1_024...highest).within("and even") { $0.isMultiple(of: 2) },
             default: Int(Self.standardFirstPort))
         firstPort = UInt16(clamping: port)
+        repair = section.section("repair") { RepairConfiguration(reading: &$0) }
         guard let name, let groups else { return nil }
         self.name = name
         self.groups = groups

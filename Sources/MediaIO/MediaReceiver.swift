@@ -14,6 +14,8 @@ package final class MediaReceiver {
         package var source: IPAddress?
         package var port: UInt16
         package var interface: InterfaceIndex
+        /// Ports of the same group with repair packets, where any are sent.
+        package var repairPorts: [UInt16] = []
 
         package init(group: IPAddress, source: IPAddress?, port: UInt16, interface: InterfaceIndex) {
             self.group = group
@@ -38,6 +40,7 @@ package final class MediaReceiver {
     private var batch: ReceiveBatch
     private var reception: MediaReception
     private var token: EventLoop.Token?
+    private var repairs: [(socket: RepairSocket, token: EventLoop.Token)] = []
     private let timer: EventLoop.Timer
 
     private var burst: FramedPacketSplitter?
@@ -70,10 +73,20 @@ package final class MediaReceiver {
         let expired = Expiry()
         timer = loop.makeTimer { now in expired.receiver?.tick(now) }
         expired.receiver = self
+        let repairing = try Self.openRepairs(subscription)
         token = try loop.add(socket.descriptor, .readable) { [unowned self] _ in receive() }
         try socket.join(group: subscription.group, source: subscription.source, on: subscription.interface)
+        for repair in repairing {
+            repairs.append((repair, try repair.watch(on: loop) { [unowned self, unowned repair] in receive(repair) }))
+        }
         // The burst's time limit runs from here, whether or not anything comes.
         settle()
+    }
+
+    private static func openRepairs(_ subscription: Subscription) throws(SystemError) -> [RepairSocket] {
+        var sockets: [RepairSocket] = []
+        for port in subscription.repairPorts { sockets.append(try RepairSocket(subscription, port: port)) }
+        return sockets
     }
 
     /// Lets a loop's timer, which lasts as long as the loop, outlive its receiver.
@@ -111,6 +124,7 @@ package final class MediaReceiver {
             receive()
             loop.remove(token)
             self.token = nil
+            closeRepairs()
             loop.setDeadline(timer, nil)
             reception.finish { [sink] in sink.write($0) }
             sink.flush()
@@ -122,7 +136,28 @@ package final class MediaReceiver {
     }
 
     private func receive() {
+        receiveMedia(MonotonicClock.now())
+        settle()
+    }
+
+    /// Media first: what waits in that socket is not missing.
+    private func receive(_ repair: RepairSocket) {
         let now = MonotonicClock.now()
+        receiveMedia(now)
+        repair.drain { reception.receiveRepair($0, now: now) { [sink] in sink.write($0) } }
+        settle()
+    }
+
+    private func closeRepairs() {
+        for (repair, token) in repairs {
+            receive(repair)
+            loop.remove(token)
+            repair.leave()
+        }
+        repairs = []
+    }
+
+    private func receiveMedia(_ now: Instant) {
         do throws(SystemError) {
             while try batch.fill(from: socket.descriptor) > 0 {
                 take(batch, now)
@@ -130,7 +165,6 @@ package final class MediaReceiver {
         } catch {
             // An error queued on the socket, such as an interface that went away: the next round reads on.
         }
-        settle()
     }
 
     private func take(_ batch: borrowing ReceiveBatch, _ now: Instant) {

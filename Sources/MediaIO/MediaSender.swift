@@ -108,6 +108,10 @@ package final class MediaSender: Sendable {
         _ output: RenditionOutput, continuing state: RenditionState, journalKey: String? = nil
     ) throws(MediaSenderError) -> MediaStreamID {
         let socket = try RenditionSocket(output)
+        var repair: RepairSender?
+        if let matrix = output.fec {
+            repair = try RepairSender(output, matrix, firstSequence: .random(in: .min ... .max))
+        }
         let gauge = QueueGauge()
         let id: Result<MediaStreamID, MediaSenderError> = registry.withLock { registry in
             guard !registry.isStopped else { return .failure(.stopped) }
@@ -123,7 +127,7 @@ package final class MediaSender: Sendable {
         let added = try id.get()
         let pacer = RenditionPacer(continuing: state, configuration: configuration.pacing)
         let slot = journalKey.flatMap { journal?.slot(for: $0) }
-        guard mailbox.send(.add(added, socket, pacer, gauge, slot)) else {
+        guard mailbox.send(.add(added, socket, repair, pacer, gauge, slot)) else {
             forget(added)
             throw .stopped
         }

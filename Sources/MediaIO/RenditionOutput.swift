@@ -1,7 +1,9 @@
 import Clockwork
+import ControlProtocol
 import LinuxIO
 import LiveProxy
 import RTP
+import Repair
 import Wire
 
 /// Where and how one rendition is sent.
@@ -16,6 +18,8 @@ package struct RenditionOutput: Hashable, Sendable {
     package var dscp: UInt8
     /// Of the path to the viewers; a datagram must fit.
     package var mtu: Int
+    /// Repair packets to send on the ports 2 and 4 above, if any.
+    package var fec: FECMatrix?
 
     package init(
         source: IPAddress, group: IPAddress, port: UInt16, interface: InterfaceIndex, ttl: UInt8 = 16,
@@ -33,7 +37,7 @@ package struct RenditionOutput: Hashable, Sendable {
     /// What a path must carry: our datagram and the headers of UDP and IP.
     package var requiredMTU: Int {
         let header = group.v4 == nil ? 40 : 20
-        return TransportPayload.datagramSize + 8 + header
+        return TransportPayload.datagramSize + (fec == nil ? 0 : FECPacket.headerSize) + 8 + header
     }
 }
 
@@ -51,7 +55,7 @@ package enum MediaSenderError: Error, Hashable, Sendable, CustomStringConvertibl
         switch self {
         case .notMulticast(let address): "\(address) is no multicast group"
         case .mixedFamilies: "source and group are of different address families"
-        case .oddPort(let port): "port \(port) is odd; RTP takes an even one"
+        case .oddPort(let port): "port \(port) is odd or too high; RTP takes an even one and repair those above"
         case .mtuTooSmall(let mtu, let required): "an MTU of \(mtu) is too small: datagrams need \(required)"
         case .tooManyRenditions(let limit): "more than \(limit) renditions"
         case .stopped: "the sender has stopped"
@@ -66,12 +70,23 @@ final class RenditionSocket: Sendable {
     /// The kernel drops a train for want of buffer only when the interface is far behind.
     private static let sendBuffer = 1 << 20
 
+    /// Of the media; those of the rest of the rendition lie above.
+    private static let highestPort = UInt16.max - RenditionResource.portStride
+
     let socket: UDPSocket
+
+    convenience init(_ output: RenditionOutput, _ direction: FECDirection) throws(MediaSenderError) {
+        var repair = output
+        repair.port += direction == .column ? 2 : 4
+        try self.init(repair)
+    }
 
     init(_ output: RenditionOutput) throws(MediaSenderError) {
         guard output.group.isMulticast else { throw .notMulticast(output.group) }
         guard (output.group.v4 == nil) == (output.source.v4 == nil) else { throw .mixedFamilies }
-        guard output.port % 2 == 0, output.port > 0 else { throw .oddPort(output.port) }
+        guard output.port % 2 == 0, output.port > 0, output.port <= Self.highestPort else {
+            throw .oddPort(output.port)
+        }
         guard output.mtu >= output.requiredMTU else {
             throw .mtuTooSmall(mtu: output.mtu, required: output.requiredMTU)
         }

@@ -8,7 +8,7 @@ import Synchronization
 
 /// What the threads that fetch tell the thread that sends.
 enum SenderCommand: Sendable {
-    case add(MediaStreamID, RenditionSocket, RenditionPacer, QueueGauge, JournalSlot?)
+    case add(MediaStreamID, RenditionSocket, RepairSender?, RenditionPacer, QueueGauge, JournalSlot?)
     case append(MediaStreamID, TransportSegment)
     case remove(MediaStreamID, @Sendable (RenditionReport?) -> Void)
     case report(@Sendable ([MediaStreamID: RenditionReport]) -> Void)
@@ -40,6 +40,7 @@ final class SenderLoop {
     private struct Rendition {
         let id: MediaStreamID
         let socket: RenditionSocket
+        var repair: RepairSender?
         var pacer: RenditionPacer
         let gauge: QueueGauge
         var slot: JournalSlot?
@@ -66,8 +67,9 @@ final class SenderLoop {
 
     func perform(_ command: SenderCommand) {
         switch command {
-        case .add(let id, let socket, let pacer, let gauge, let slot):
-            renditions.append(Rendition(id: id, socket: socket, pacer: pacer, gauge: gauge, slot: slot))
+        case .add(let id, let socket, let repair, let pacer, let gauge, let slot):
+            renditions.append(
+                Rendition(id: id, socket: socket, repair: repair, pacer: pacer, gauge: gauge, slot: slot))
             renditions[renditions.count - 1].transmission.sendsSingly = !usesOffload
             schedule.addEntry()
         case .append(let id, let segment):
@@ -135,6 +137,7 @@ final class SenderLoop {
         RenditionReport(
             continuation: rendition.pacer.continuation, pacer: rendition.pacer.counters,
             conditioner: rendition.pacer.conditionerCounters, transmission: rendition.transmission,
+            repair: rendition.repair?.counters ?? RepairCounters(),
             isJournalled: rendition.slot != nil,
             queued: rendition.pacer.queued, queuedBytes: rendition.gauge.value)
     }
@@ -143,6 +146,7 @@ final class SenderLoop {
 
     private func transmit(_ train: PacketTrain, of index: Int, at now: Instant) {
         renditions[index].transmission.lateness.note((now - train.departure).nanoseconds)
+        defer { protect(train, of: index) }
         let failure = send(train, of: index)
         guard failure == nil || retryWithoutOffload(train, of: index) else {
             renditions[index].transmission.lastErrorNumber = failure?.errno ?? 0
@@ -153,42 +157,60 @@ final class SenderLoop {
         renditions[index].transmission.bytes &+= UInt64(train.byteCount)
     }
 
+    /// A packet that the kernel did not take is one that repair packets bring back like any other.
+    private func protect(_ train: PacketTrain, of index: Int) {
+        guard var repair = renditions[index].repair.take() else { return }
+        let single = renditions[index].transmission.sendsSingly
+        renditions[index].pacer.withBytes(of: train) { bytes in
+            repair.protect(bytes) { [self] in send($0, segmentSize: $1, by: $2, singly: single) }
+        }
+        renditions[index].repair = repair
+    }
+
     private func send(_ train: PacketTrain, of index: Int) -> SystemError? {
-        if renditions[index].transmission.sendsSingly { return sendSingly(train, of: index) }
         let socket = renditions[index].socket
-        return renditions[index].pacer.withBytes(of: train) { bytes in
-            do throws(SystemError) {
-                try socket.socket.sendTrain(bytes, segmentSize: TransportPayload.datagramSize)
-                return nil
-            } catch {
-                return error
-            }
+        let single = renditions[index].transmission.sendsSingly
+        return renditions[index].pacer.withBytes(of: train) {
+            send($0, segmentSize: TransportPayload.datagramSize, by: socket, singly: single)
+        }
+    }
+
+    private func send(
+        _ bytes: UnsafeRawBufferPointer, segmentSize: Int, by socket: RenditionSocket, singly: Bool
+    ) -> SystemError? {
+        if singly { return sendSingly(bytes, segmentSize: segmentSize, by: socket) }
+        do throws(SystemError) {
+            try socket.socket.sendTrain(bytes, segmentSize: segmentSize)
+            return nil
+        } catch {
+            return error
         }
     }
 
     /// A train that the interface cannot cut is refused as a whole, whatever the errno; a single packet that goes
     /// through right after says that the offload was the reason.
     private func retryWithoutOffload(_ train: PacketTrain, of index: Int) -> Bool {
-        guard !renditions[index].transmission.sendsSingly, train.packetCount > 1,
-            sendSingly(train, of: index) == nil
-        else { return false }
+        guard !renditions[index].transmission.sendsSingly, train.packetCount > 1 else { return false }
+        let socket = renditions[index].socket
+        let failure = renditions[index].pacer.withBytes(of: train) {
+            sendSingly($0, segmentSize: TransportPayload.datagramSize, by: socket)
+        }
+        guard failure == nil else { return false }
         renditions[index].transmission.sendsSingly = true
         return true
     }
 
-    private func sendSingly(_ train: PacketTrain, of index: Int) -> SystemError? {
+    private func sendSingly(
+        _ bytes: UnsafeRawBufferPointer, segmentSize: Int, by socket: RenditionSocket
+    ) -> SystemError? {
         guard var batch = singles.take() ?? (try? SendBatch(capacity: RenditionPacer.packetsPerTrain)) else {
             return SystemError(call: "sendmmsg", errno: ENOMEM)
         }
-        let socket = renditions[index].socket
-        let size = TransportPayload.datagramSize
-        let failure = renditions[index].pacer.withBytes(of: train) { bytes in
-            for offset in stride(from: 0, to: bytes.count, by: size) {
-                let datagram = UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + size)])
-                guard batch.append(datagram, segmentSize: size, to: nil) else { break }
-            }
-            return batch.flush(to: socket.socket).failure
+        for offset in stride(from: 0, to: bytes.count, by: segmentSize) {
+            let datagram = UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + segmentSize)])
+            guard batch.append(datagram, segmentSize: segmentSize, to: nil) else { break }
         }
+        let failure = batch.flush(to: socket.socket).failure
         singles = consume batch
         return failure
     }

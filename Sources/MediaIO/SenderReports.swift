@@ -38,6 +38,7 @@ package struct RenditionReport: Hashable, Sendable {
     package var pacer: RenditionPacer.Counters
     package var conditioner: TransportStreamConditioner.Counters
     package var transmission: TransmissionCounters
+    package var repair: RepairCounters
     /// Its continuation is kept in the journal; not so when the journal is full or there is none.
     package var isJournalled: Bool
     package var queued: Duration

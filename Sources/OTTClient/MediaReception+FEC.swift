@@ -1,6 +1,24 @@
 import Clockwork
+import ControlProtocol
 import RTP
 import Repair
+
+extension MediaReception.Configuration {
+    /// Packets by which datagrams may overtake one another without a repaired stream's being given up.
+    private static let disorder = 64
+    /// No server makes us wait longer.
+    private static let longestHold = Duration.seconds(10)
+
+    /// For a rendition with repair packets, or without when nil.
+    package init(repairing fec: ForwardErrorCorrection?) {
+        self.init()
+        guard let fec else { return }
+        repair = FECDecoder.Configuration()
+        holdTime = min(max(holdTime, .milliseconds(fec.latency)), Self.longestHold)
+        // Further behind, no repair packet that could mend is still to come.
+        reorderWindow = fec.matrix.repairSpan + Self.disorder
+    }
+}
 
 extension MediaReception {
     /// Takes a datagram of one of the two ports for repair packets, and delivers what it mends as if it had arrived.

@@ -97,15 +97,16 @@ final class ReceiveLoop {
         let now = MonotonicClock.now()
         askAgain = now + .milliseconds(max(1_000, (answer.expires - WallClock.now()).milliseconds / 2))
         guard let resource = choose(from: answer) else { return }
-        let subscription = MediaReceiver.Subscription(
+        var subscription = MediaReceiver.Subscription(
             group: resource.group, source: answer.resource.addressing == .anySource ? nil : resource.source,
             port: resource.port, interface: interface)
+        subscription.repairPorts = resource.repairPorts
         guard receiver?.subscription != subscription else { return }
         lastReport = receiver?.close() ?? lastReport
         do throws(SystemError) {
             // Only the first group is worth one: a later one replaces a stream that has ended.
             let request = lastReport == nil ? fastZap?.request(answer, rendition: resource.rendition) : nil
-            var configuration = MediaReception.Configuration()
+            var configuration = MediaReception.Configuration(repairing: resource.fec)
             configuration.expectsBurst = request != nil
             let joined = try MediaReceiver(subscription, to: sink, on: loop, configuration: configuration)
             joined.onBurstOver = { [unowned self] in burst(.stop) }

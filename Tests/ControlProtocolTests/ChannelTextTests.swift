@@ -80,4 +80,27 @@ import Wire
         #expect(!open.text.contains("source-filter"))
         #expect(SessionDescription(resource: anySource, description: description, rendition: "9p") == nil)
     }
+
+    @Test func `a full session description groups repair packets with the media; a plain one leaves them out`() throws {
+        var resource = try resource()
+        let matrix = try FECMatrix(columns: 10, rows: 10, isTwoDimensional: true)
+        resource.renditions[0].fec = ForwardErrorCorrection(matrix: matrix, latency: 500)
+        func text(_ form: SessionDescription.Form) throws -> String {
+            try #require(
+                SessionDescription(resource: resource, description: description, rendition: "720p", form: form)
+            ).text
+        }
+        let full = try text(.full)
+        #expect(full.contains("a=group:FEC-FR media columns rows\r\n"))
+        #expect(full.contains("a=rtpmap:33 MP2T/90000\r\na=mid:media\r\n"))
+        let repair = "c=IN IP4 232.1.0.1/255\r\na=rtpmap:96 vnd.dvb.iptv.alfec-base/90000\r\n"
+        #expect(full.contains("m=application 5002 RTP/AVP 96\r\n\(repair)a=mid:columns\r\n"))
+        #expect(full.hasSuffix("m=application 5004 RTP/AVP 96\r\n\(repair)a=mid:rows\r\n"))
+        let plain = try text(.plain)
+        #expect(!plain.contains("FEC") && !plain.contains("mid:") && !plain.contains("5002"))
+        resource.renditions[0].fec?.matrix = try FECMatrix(columns: 5, rows: 10, isTwoDimensional: false)
+        #expect(try text(.full).contains("a=group:FEC-FR media columns\r\n"))
+        resource.renditions[0].fec = nil
+        #expect(try text(.full) == plain)
+    }
 }

@@ -1,4 +1,5 @@
 import Clockwork
+import ControlProtocol
 import Repair
 import Testing
 

@@ -1,4 +1,5 @@
 import Clockwork
+import ControlProtocol
 import RTP
 import Repair
 

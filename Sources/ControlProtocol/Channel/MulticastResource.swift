@@ -25,8 +25,13 @@ package struct RenditionResource: Codable, Hashable, Sendable {
     package var source: IPAddress
     package var group: IPAddress
     package var port: UInt16
+    /// Absent where no repair packets are sent.
+    package var fec: ForwardErrorCorrection?
 
-    package init(rendition: String, source: IPAddress, group: IPAddress, port: UInt16) {
+    package init(
+        rendition: String, source: IPAddress, group: IPAddress, port: UInt16, fec: ForwardErrorCorrection? = nil
+    ) {
+        self.fec = fec
         self.rendition = rendition
         self.source = source
         self.group = group
@@ -38,6 +43,11 @@ package struct RenditionResource: Codable, Hashable, Sendable {
     package var columnRepairPort: UInt16 { port &+ 2 }
     package var rowRepairPort: UInt16 { port &+ 4 }
     package var retransmissionPort: UInt16 { port &+ 6 }
+    /// Ports on which repair packets are sent.
+    package var repairPorts: [UInt16] {
+        guard let fec else { return [] }
+        return fec.matrix.isTwoDimensional ? [columnRepairPort, rowRepairPort] : [columnRepairPort]
+    }
 }
 
 /// What the proxy allocated to a channel.

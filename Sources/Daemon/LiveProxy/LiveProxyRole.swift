@@ -138,6 +138,9 @@ extension LiveProxySettings {
             channelPools: section.channelPools,
             storedDescriptions: Dictionary(
                 section.mediaDescriptions.map { ($0.channel, $0) }, uniquingKeysWith: { first, _ in first }))
+        let repairs = section.pools.compactMap { pool in pool.repair.map { (pool.name, RepairPolicy($0)) } }
+        poolRepairs = Dictionary(repairs, uniquingKeysWith: { first, _ in first })
+        channelRepairs = section.channelRepairs.mapValues { RepairPolicy($0) }
         idleTimeout = section.idleTimeout
         linger = section.linger
         quarantine = section.quarantine
@@ -145,5 +148,11 @@ extension LiveProxySettings {
         maximumChannels = section.limits.channels
         maximumAuthorizedSubscribers = section.limits.authorizedSubscribers
         maximumReplicationPoints = section.limits.replicationPoints
+    }
+}
+
+extension RepairPolicy {
+    init(_ section: RepairConfiguration) {
+        self.init(fecLatency: section.fec?.latency, fecMatrix: section.fec?.matrix)
     }
 }

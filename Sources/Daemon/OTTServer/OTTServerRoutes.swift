@@ -46,7 +46,8 @@ enum OTTServerRoutes {
             let answer = try await driver.join(
                 context.channel(), authorization: request.clientAuthorization, address: context.clientAddress())
             return try Response.sessionDescription(
-                answer.resource, answer.mediaDescription, rendition: context.parameters.require("rendition"))
+                answer.resource, answer.mediaDescription, rendition: context.parameters.require("rendition"),
+                to: request)
         }
         router.get("/channels.m3u") { request, context in
             let list = try await driver.channelList(

@@ -14,7 +14,7 @@ enum ReplicationPointRoutes {
         router.get("/live/:provider/:channel/{rendition}.sdp") { request, context in
             let session = try await driver.admit(viewer(request, context))
             return try Response.sessionDescription(
-                session.resource, session.description, rendition: context.parameters.require("rendition"))
+                session.resource, session.description, rendition: context.parameters.require("rendition"), to: request)
         }
         router.get("/channels.m3u") { request, context in
             guard let token = request.clientToken else { throw Problem.badToken(.missing) }

@@ -32,6 +32,17 @@ extension Request {
         return form
     }
 
+    /// Players ask for none: what they get holds the media alone.
+    func sessionDescriptionForm() throws(Problem) -> SessionDescription.Form {
+        guard let text = uri.queryParameters["form"] else { return .plain }
+        guard let form = SessionDescription.Form(rawValue: String(text)) else {
+            throw Problem(
+                code: "unknown-form", status: 400, title: "There is no such form of a session description",
+                detail: "Ask for form=plain or form=full.")
+        }
+        return form
+    }
+
     /// The URL this listener was reached by, where the client told; empty otherwise.
     var ownBase: String {
         guard let authority = head.authority, !authority.isEmpty, authority.utf8.allSatisfy(Self.isAuthorityByte)
@@ -89,9 +100,11 @@ extension Response {
     }
 
     static func sessionDescription(
-        _ resource: MulticastResource, _ description: MediaDescription, rendition: String
+        _ resource: MulticastResource, _ description: MediaDescription, rendition: String, to request: Request
     ) throws(Problem) -> Response {
-        let text = SessionDescription(resource: resource, description: description, rendition: rendition)?.text
+        let form = try request.sessionDescriptionForm()
+        let text = SessionDescription(
+            resource: resource, description: description, rendition: rendition, form: form)?.text
         guard let text else { throw .unknownRendition(rendition, of: resource.channel) }
         return .text(text, type: "application/sdp")
     }

@@ -54,7 +54,8 @@ extension LiveProxyCore {
             guard description.channel == channel, description.renditions.allSatisfy({ ChannelKey.isName($0.name) })
             else { throw .badMediaDescription }
             let resource = try allocator.allocate(
-                channel, renditions: description.renditions.map(\.name), pool: settings.channelPools[channel], now: now)
+                channel, renditions: description.renditions.map(\.name), pool: settings.channelPools[channel],
+                repair: settings.repair(of: channel, description.renditions), now: now)
             counters.allocations += 1
             changes.event(.allocated(channel: channel, generation: resource.generation))
             beginAllocated(channel)

@@ -12,6 +12,9 @@ package struct LiveProxySettings: Hashable, Sendable {
     package var pools: [GroupPool]
     /// Pool by channel, where it is not the first one.
     package var channelPools: [ChannelKey: String]
+    /// Repair by pool, and by channel where that has its own.
+    package var poolRepairs: [String: RepairPolicy] = [:]
+    package var channelRepairs: [ChannelKey: RepairPolicy] = [:]
     /// For channels whose server sends none.
     package var storedDescriptions: [ChannelKey: MediaDescription]
     /// What replication points verify this proxy's grants with; nil where it signs none.
@@ -39,5 +42,15 @@ package struct LiveProxySettings: Hashable, Sendable {
         self.pools = pools
         self.channelPools = channelPools
         self.storedDescriptions = storedDescriptions
+    }
+
+    /// What goes with each rendition that is protected, by name.
+    func repair(of channel: ChannelKey, _ renditions: [Rendition]) -> [String: ForwardErrorCorrection] {
+        let pool = channelPools[channel] ?? pools.first?.name ?? ""
+        guard let policy = channelRepairs[channel] ?? poolRepairs[pool] else { return [:] }
+        let chosen = renditions.compactMap { rendition in
+            policy.fec(bandwidth: rendition.bandwidth).map { (rendition.name, $0) }
+        }
+        return Dictionary(chosen, uniquingKeysWith: { first, _ in first })
     }
 }

@@ -1,3 +1,4 @@
+import ControlProtocol
 import RTP
 
 /// Makes the repair packets of one rendition.

@@ -6,6 +6,7 @@ enum BenchRegistry {
             RouterLatencyBench.self, RouterLoadBench.self,
             ProxyForwardingBench.self, ProxyRenditionsBench.self, ProxyPacingBench.self,
             FanoutBench.self, ZapBench.self,
+            RepairBench.self,
         ]
     }
 }

@@ -176,6 +176,8 @@ final class IngestManager: Sendable {
         [
             ("media-packets", report.transmission.packets), ("media-bytes", report.transmission.bytes),
             ("media-packets-dropped", report.transmission.droppedPackets), ("media-trains", report.pacer.trains),
+            ("fec-column-packets", report.repair.columnPackets), ("fec-row-packets", report.repair.rowPackets),
+            ("fec-bytes", report.repair.bytes), ("fec-packets-dropped", report.repair.droppedPackets),
             ("media-stalls", report.pacer.stalls), ("media-delays", report.pacer.delays),
             ("media-padding-packets", report.pacer.paddingPackets),
             ("media-clock-discontinuities", report.conditioner.clockDiscontinuities),

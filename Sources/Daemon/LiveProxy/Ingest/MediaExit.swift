@@ -16,10 +16,12 @@ struct MediaExit: Sendable {
     }
 
     func output(to resource: RenditionResource, by interface: InterfaceIndex) -> RenditionOutput {
-        RenditionOutput(
+        var output = RenditionOutput(
             source: resource.source, group: resource.group, port: resource.port, interface: interface,
             ttl: UInt8(clamping: configuration.ttl), dscp: UInt8(clamping: configuration.dscp),
             mtu: configuration.mtu)
+        output.fec = resource.fec?.matrix
+        return output
     }
 
     /// One sender for all renditions.

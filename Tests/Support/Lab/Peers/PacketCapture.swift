@@ -23,10 +23,10 @@ package final class PacketCapture {
         child.waitForExit(within: .seconds(10))
     }
 
-    /// Every checksum is verified; the metro's media is RTP with MPEG-TS in it.
+    /// Every checksum is verified; the metro's media is RTP with MPEG-TS in it, its repair packets SMPTE ST 2022-1.
     private static let dissection =
-        ["ip.check_checksum", "udp.check_checksum"].flatMap { ["-o", "\($0):TRUE"] }
-        + ["udp.port==5000,rtp", "rtp.pt==33,mp2t"].flatMap { ["-d", $0] }
+        ["ip.check_checksum", "udp.check_checksum", "2dparityfec.enable"].flatMap { ["-o", "\($0):TRUE"] }
+        + ["udp.port==5000,rtp", "udp.port==5002,rtp", "udp.port==5004,rtp", "rtp.pt==33,mp2t"].flatMap { ["-d", $0] }
 
     /// How many frames match each of several display filters, in one pass; call `stop` first.
     package func counts(matching filters: [String]) throws -> [Int] {
