@@ -30,6 +30,7 @@ extension HLSFetchPlan {
     ) {
         guard case .loading(id, _, _) = reload else { return }
         counters.playlistFailures += 1
+        counters.failures[failure.kind, default: 0] += 1
         actions.append(.report(.fetchFailed(location, failure)))
         retryReload(now)
     }
@@ -47,7 +48,7 @@ extension HLSFetchPlan {
         } catch {
             return refuse(.playlistRefused(error), now, &actions)
         }
-        if let obstacle = list.obstacle { return refuse(.unsuitable(obstacle), now, &actions) }
+        if let obstacle = obstacle(in: list) { return refuse(.unsuitable(obstacle), now, &actions) }
         counters.playlistsLoaded += 1
         consecutivePlaylistFailures = 0
         let isNews = accept(list, now, &actions)
@@ -56,6 +57,11 @@ extension HLSFetchPlan {
         } else {
             reload = .due(max(since + list.targetDuration / (isNews ? 1 : 2), now))
         }
+    }
+
+    private func obstacle(in list: MediaPlaylist) -> MulticastObstacle? {
+        if let obstacle = list.obstacle { return obstacle }
+        return configuration.decrypts ? nil : list.encryptedLine.map { .encrypted(method: "AES-128", line: $0) }
     }
 
     private mutating func refuse(_ event: Event, _ now: Instant, _ actions: inout [Action]) {

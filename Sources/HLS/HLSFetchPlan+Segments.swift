@@ -90,7 +90,7 @@ extension HLSFetchPlan {
                 .fetchSegment(
                     SegmentRequest(
                         id: id, location: segment.location, byteRange: segment.byteRange, sequence: segment.sequence,
-                        maximumBytes: configuration.maximumSegmentBytes)))
+                        maximumBytes: configuration.maximumSegmentBytes, key: segment.key)))
         }
     }
 
@@ -105,6 +105,7 @@ extension HLSFetchPlan {
     ) {
         guard let index = index(loading: id) else { return }
         counters.segmentFailures += 1
+        counters.failures[failure.kind, default: 0] += 1
         // A request that hung has cost as much as several quick refusals.
         queue[index].failures += failure == .timedOut ? Self.failuresBeforeSkip : 1
         actions.append(.report(.fetchFailed(queue[index].segment.location, failure)))

@@ -25,6 +25,8 @@ package struct HLSFetchPlan: Sendable {
         /// A list without a new segment for so many target durations is reported as stale.
         package var staleTargetDurations = 3
         package var maximumSegmentBytes = 64 << 20
+        /// Whether AES-128 may be undone; without it an encrypted list is refused as unsuitable.
+        package var decrypts = false
 
         package init() {}
     }
@@ -41,6 +43,8 @@ package struct HLSFetchPlan: Sendable {
         package let sequence: Int64
         /// A longer body is to be dropped and reported as `tooLarge`.
         package let maximumBytes: Int
+        /// What the body is to be decrypted with before it is reported as complete.
+        package let key: SegmentKey?
     }
 
     package struct Delivery: Hashable, Sendable {
@@ -184,28 +188,6 @@ package struct HLSFetchPlan: Sendable {
     }
 }
 
-/// Why a request brought nothing usable.
-package enum FetchFailure: Error, Hashable, Sendable, CustomStringConvertible {
-    case status(Int)
-    case connectionFailed
-    case timedOut
-    case tooLarge
-    /// The body ended before its announced length.
-    case truncated
-    case redirectRefused(RedirectPolicy.Refusal)
-
-    package var description: String {
-        switch self {
-        case .status(let code): "HTTP status \(code)"
-        case .connectionFailed: "connection failed"
-        case .timedOut: "timed out"
-        case .tooLarge: "body too large"
-        case .truncated: "body cut short"
-        case .redirectRefused(let refusal): "redirect refused: \(refusal)"
-        }
-    }
-}
-
 /// What one rendition's ingest has seen.
 package struct FetchCounters: Hashable, Sendable, Codable {
     package internal(set) var playlistsLoaded: UInt64 = 0
@@ -226,4 +208,6 @@ package struct FetchCounters: Hashable, Sendable, Codable {
     package internal(set) var encoderRestarts: UInt64 = 0
     package internal(set) var staleEpisodes: UInt64 = 0
     package internal(set) var timeouts: UInt64 = 0
+    /// Of lists and segments.
+    package internal(set) var failures: [FetchFailure.Kind: UInt64] = [:]
 }

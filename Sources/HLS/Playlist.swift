@@ -68,6 +68,8 @@ package struct MediaPlaylist: Hashable, Sendable {
         /// EXT-X-GAP: it exists in name only and must not be fetched.
         package let isGap: Bool
         package let programDateTime: UnixTime?
+        /// What decrypts it; nil when it is clear.
+        package let key: SegmentKey?
     }
 
     package struct ByteRange: Hashable, Sendable {
@@ -96,6 +98,9 @@ package struct MediaPlaylist: Hashable, Sendable {
     /// The first thing in the list that keeps its segments from being sent as one clear transport stream.
     package let obstacle: MulticastObstacle?
 
+    /// Where AES-128 first appears; nil when all segments are clear.
+    package let encryptedLine: Int?
+
     /// The sequence number after the last segment.
     package var endSequence: Int64 { mediaSequence + Int64(segments.count) }
 
@@ -109,10 +114,31 @@ package struct MediaPlaylist: Hashable, Sendable {
     package var duration: Duration { segments.reduce(.zero) { $0 + $1.duration } }
 }
 
+/// AES-128 as EXT-X-KEY describes it (RFC 8216 §4.3.2.4): CBC over the whole segment, with PKCS7 padding.
+package struct SegmentKey: Hashable, Sendable {
+    package static let size = 16
+
+    /// Of the sixteen bytes of the key; always https.
+    package let location: MediaLocation
+    package let initializationVector: [UInt8]
+
+    package init(location: MediaLocation, initializationVector: [UInt8]) {
+        self.location = location
+        self.initializationVector = initializationVector
+    }
+
+    /// What applies where the list names no vector: the sequence number (RFC 8216 §5.2).
+    package static func initializationVector(of sequence: Int64) -> [UInt8] {
+        [UInt8](repeating: 0, count: 8) + (0..<8).map { UInt8(truncatingIfNeeded: sequence >> (56 - 8 * $0)) }
+    }
+}
+
 /// Why a media playlist, though well formed, cannot be multicast as MPEG-TS.
 package enum MulticastObstacle: Hashable, Sendable, CustomStringConvertible {
-    /// EXT-X-KEY with a method other than NONE.
+    /// EXT-X-KEY with a method that cannot be undone here, or may not be.
     case encrypted(method: String, line: Int)
+    /// The key would come over a connection that anyone on the way can read.
+    case keyNotSecure(line: Int)
     /// EXT-X-MAP: segments are fragmented MP4 or need an initialization section.
     case initializationSection(line: Int)
     case framesOnly(line: Int)
@@ -120,6 +146,7 @@ package enum MulticastObstacle: Hashable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .encrypted(let method, let line): "line \(line): segments are encrypted (\(method))"
+        case .keyNotSecure(let line): "line \(line): the key is not fetched by https"
         case .initializationSection(let line): "line \(line): segments are not self-contained MPEG-TS (EXT-X-MAP)"
         case .framesOnly(let line): "line \(line): list holds I-frames only"
         }

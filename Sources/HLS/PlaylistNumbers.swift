@@ -70,6 +70,17 @@ enum PlaylistNumbers {
         return 365 * year + year / 4 - year / 100 + year / 400 + (month * 306 + 5) / 10 + day - 1 - 719_468
     }
 
+    /// A hexadecimal-sequence of up to 128 bits, as sixteen bytes.
+    static func vector(_ text: String) -> [UInt8]? {
+        guard text.hasPrefix("0x") || text.hasPrefix("0X") else { return nil }
+        let digits = text.utf8.dropFirst(2)
+        guard (1...32).contains(digits.count), digits.allSatisfy(\.isHexDigit) else { return nil }
+        let padded = [UInt8](repeating: 0x30, count: 32 - digits.count) + digits
+        return stride(from: 0, to: 32, by: 2).map { hexValue(padded[$0]) << 4 | hexValue(padded[$0 + 1]) }
+    }
+
+    private static func hexValue(_ digit: UInt8) -> UInt8 { digit.isDigit ? digit - 0x30 : (digit | 0x20) - 0x57 }
+
     // MARK: Writing
 
     /// Seconds with three digits behind the point, rounded to the nearest.

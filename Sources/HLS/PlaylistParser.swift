@@ -23,6 +23,7 @@ struct PlaylistParser {
     private var obstacle: MulticastObstacle?
     private var segments: [MediaPlaylist.Segment] = []
     private var next = NextSegment()
+    private var keys = PlaylistKeys()
 
     /// Tags seen since the last segment, which belong to the next one.
     private struct NextSegment {
@@ -65,7 +66,7 @@ struct PlaylistParser {
                 MediaPlaylist(
                     targetDuration: targetDuration, mediaSequence: mediaSequence,
                     discontinuitySequence: discontinuitySequence, kind: playlistKind, hasEnded: hasEnded,
-                    segments: segments, obstacle: obstacle))
+                    segments: segments, obstacle: obstacle, encryptedLine: keys.firstLine))
         case nil:
             throw PlaylistError(line: 0, .noContent)
         }
@@ -159,14 +160,23 @@ struct PlaylistParser {
             // Nothing we send depends on it: a malformed date must not take a channel off the air.
             next.programDateTime = PlaylistNumbers.date(value)
         case "EXT-X-KEY":
-            let list = try attributes(tag, value)
-            let method = try required("METHOD", of: tag, in: list)
-            if method != "NONE" { obstacle = obstacle ?? .encrypted(method: method, line: line) }
+            try takeKey(tag, try attributes(tag, value))
         default:
             let list = try attributes(tag, value)
             _ = try required("URI", of: tag, in: list)
             obstacle = obstacle ?? .initializationSection(line: line)
         }
+    }
+
+    private mutating func takeKey(_ tag: String, _ list: AttributeList) throws(PlaylistError) {
+        let method = try required("METHOD", of: tag, in: list)
+        guard method == "AES-128" else { return keys.take(method: method, at: line) }
+        let location = try resolve(try required("URI", of: tag, in: list))
+        let vector = try list["IV"].map { text throws(PlaylistError) in
+            guard let vector = PlaylistNumbers.vector(text) else { throw failure(.invalidNumber(tag)) }
+            return vector
+        }
+        keys.take(location, vector: vector, format: list["KEYFORMAT"] ?? "identity", at: line)
     }
 
     // MARK: URIs
@@ -180,11 +190,14 @@ struct PlaylistParser {
         try become(.media)
         guard let duration = next.duration else { throw failure(.segmentWithoutDuration) }
         let location = try resolve(text)
+        let sequence = mediaSequence + Int64(segments.count)
+        let key = keys.key(ofSegment: sequence)
+        obstacle = obstacle ?? keys.obstacle
         segments.append(
             MediaPlaylist.Segment(
-                location: location, sequence: mediaSequence + Int64(segments.count), duration: duration,
+                location: location, sequence: sequence, duration: duration,
                 byteRange: try byteRange(at: location), isDiscontinuous: next.isDiscontinuous, isGap: next.isGap,
-                programDateTime: next.programDateTime))
+                programDateTime: next.programDateTime, key: key))
         next = NextSegment()
     }
 

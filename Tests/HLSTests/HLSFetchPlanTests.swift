@@ -245,4 +245,19 @@ import Testing
         #expect(Int64(sequences.count) + lost >= last - first + 1)
         #expect(sequences.count > 100, "seed \(seed): only \(sequences.count) of 150 segments")
     }
+
+    @Test func `an encrypted list is refused unless it may be decrypted, and then each request names its key`() throws {
+        var origin = LiveOrigin()
+        origin.tags = { $0 == 108 ? "#EXT-X-KEY:METHOD=AES-128,URI=\"https://keys/k\"\n" : "" }
+        var refused = try FetchRun(origin: origin, start: seconds(21))
+        refused.run(until: seconds(25))
+        #expect(refused.served.isEmpty && refused.plan.counters.playlistsRefused > 0)
+        #expect(refused.events.contains { if case .unsuitable(.encrypted("AES-128", _)) = $0 { true } else { false } })
+        var configuration = HLSFetchPlan.Configuration()
+        configuration.decrypts = true
+        var allowed = try FetchRun(origin: origin, start: seconds(21), configuration: configuration)
+        allowed.run(until: seconds(25))
+        #expect(allowed.served.count >= 2)
+        #expect(allowed.keys[107] == .some(nil) && allowed.keys[108]??.location.path == "/k")
+    }
 }

@@ -61,6 +61,7 @@ struct FetchRun {
     private(set) var mostRunning = 0
     private(set) var hasFinished = false
     private(set) var discarded = 0
+    private(set) var keys: [Int64: SegmentKey?] = [:]
     private var attempts: [Int64: Int] = [:]
     private var answers: [(at: Instant, input: HLSFetchPlan.Input)] = []
     private var held: Set<HLSFetchPlan.FetchID> = []
@@ -128,6 +129,7 @@ struct FetchRun {
 
     private mutating func answerSegment(_ request: HLSFetchPlan.SegmentRequest) {
         attempts[request.sequence, default: 0] += 1
+        keys[request.sequence] = .some(request.key)
         running += 1
         mostRunning = max(mostRunning, running)
         let status = origin.segmentStatus(request.sequence, attempts[request.sequence] ?? 0, now)

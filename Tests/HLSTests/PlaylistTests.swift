@@ -98,7 +98,11 @@ private let head = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n"
     }
 
     @Test(arguments: [
-        ("#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n", MulticastObstacle.encrypted(method: "AES-128", line: 3)),
+        ("#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n", MulticastObstacle.keyNotSecure(line: 3)),
+        (
+            "#EXT-X-KEY:METHOD=AES-128,KEYFORMAT=\"com.example\",URI=\"https://keys/k\"\n",
+            .encrypted(method: "AES-128 by com.example", line: 3)
+        ),
         ("#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"k\"\n", .encrypted(method: "SAMPLE-AES", line: 3)),
         ("#EXT-X-MAP:URI=\"init.mp4\"\n", .initializationSection(line: 3)),
         ("#EXT-X-I-FRAMES-ONLY\n", .framesOnly(line: 3)),
@@ -107,7 +111,39 @@ private let head = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n"
         #expect(try parseMedia(head + tag + "#EXTINF:2,\na.ts\n").obstacle == obstacle)
     }
 
+    @Test func `a key applies until the next, one way to it suffices, its vector is the number by default`() throws {
+        let list = try parseMedia(
+            """
+            #EXTM3U
+            #EXT-X-TARGETDURATION:2
+            #EXT-X-MEDIA-SEQUENCE:258
+            #EXTINF:2,
+            clear.ts
+            #EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://x",KEYFORMAT="com.apple.streamingkeydelivery"
+            #EXT-X-KEY:METHOD=AES-128,URI="https://keys/1"
+            #EXTINF:2,
+            a.ts
+            #EXTINF:2,
+            b.ts
+            #EXT-X-KEY:METHOD=AES-128,URI="https://keys/2",IV=0xaBc
+            #EXTINF:2,
+            c.ts
+            #EXT-X-KEY:METHOD=NONE
+            #EXTINF:2,
+            d.ts
+
+            """)
+        #expect(list.obstacle == nil && list.encryptedLine == 7)
+        #expect(list.segments.map { $0.key?.location.path } == [nil, "/1", "/1", "/2", nil])
+        let zeros = [UInt8](repeating: 0, count: 14)
+        #expect(list.segments[2].key?.initializationVector == zeros + [1, 4])
+        #expect(list.segments[3].key?.initializationVector == zeros + [0x0A, 0xBC])
+    }
+
     @Test(arguments: [
+        RefusedPlaylist(head + "#EXT-X-KEY:METHOD=AES-128\n", 3, .missingAttribute(tag: "EXT-X-KEY", name: "URI")),
+        RefusedPlaylist(
+            head + "#EXT-X-KEY:METHOD=AES-128,URI=\"https://k/\",IV=12\n", 3, .invalidNumber("EXT-X-KEY")),
         RefusedPlaylist("", 1, .missingHeader),
         RefusedPlaylist("<html>404</html>", 1, .missingHeader),
         RefusedPlaylist("\u{FEFF}#EXTM3U\n", 1, .byteOrderMark),
