@@ -117,6 +117,14 @@ struct Timeline: Sendable {
     /// When the last known reference is due.
     var end: Int64 { points.last?.time ?? 0 }
 
+    /// Calls `body` for the points behind `packet` up to the time `limit`, with how many packets stand before each.
+    func forEachPoint(after packet: Int64, until limit: Int64, _ body: (_ packets: Int64, _ time: Int64) -> Void) {
+        for point in points[min(head, points.count)...] where point.packet > packet {
+            guard point.time <= limit else { return }
+            body(point.packet - packet, point.time)
+        }
+    }
+
     struct Due {
         let time: Int64
         /// Until the packet after it, roughly.

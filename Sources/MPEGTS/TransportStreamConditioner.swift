@@ -38,7 +38,7 @@ package struct TransportStreamConditioner: Sendable {
     /// Tables are repeated so often that, their packets being early or late by some, 100 ms are never exceeded.
     package static let tableInterval: Int64 = 80_000_000
 
-    private struct CounterState: Sendable {
+    struct CounterState: Sendable {
         /// The segment for which `offset` holds; zero for none yet.
         var segment: UInt32 = 0
         /// To be added to the source's counter.
@@ -50,28 +50,28 @@ package struct TransportStreamConditioner: Sendable {
     }
 
     private var waiting: [TransportSegment] = []
-    private var current = TransportSegment()
+    var current = TransportSegment()
     /// Position in `current`.
-    private var position = 0
+    var position = 0
     private var nextTable = 0
     private var segmentNumber: UInt32 = 0
     /// Packets of all segments taken out before `current`.
-    private var passed: Int64 = 0
+    var passed: Int64 = 0
     private var appended: Int64 = 0
 
-    private var timeline: Timeline
-    private var clockPID: UInt16?
-    private var lastTime: Int64 = 0
+    var timeline: Timeline
+    package private(set) var clockPID: UInt16?
+    var lastTime: Int64 = 0
 
-    private var tables: OutgoingTables
+    var tables: OutgoingTables
     /// Position in `tables.packets` of the packet to send next; nil while no tables are being sent.
     private var tablePosition: Int?
-    private var tablesAreDue = false
+    var tablesAreDue = false
     private var lastTables = -tableInterval
 
-    private var counterStates = [CounterState](repeating: CounterState(), count: TransportPacket.pidCount)
+    var counterStates = [CounterState](repeating: CounterState(), count: TransportPacket.pidCount)
     private var usedPIDs: [UInt16] = []
-    private var ownCounters = Counters()
+    var ownCounters = Counters()
     package private(set) var queuedBytes = 0
 
     /// Continues the stream that `state` was taken from.
@@ -145,20 +145,26 @@ package struct TransportStreamConditioner: Sendable {
             let time = max(due.time, lastTime)
             applyTables()
             if let packet = nextTablePacket(into: &buffer, at: offset, time: time, spacing: due.spacing) {
+                lastTime = time
                 return packet
             }
-            let start = position * TransportPacket.size
-            position += 1
-            queuedBytes -= TransportPacket.size
-            guard let hasClock = copyPacket(from: start, into: &buffer, at: offset) else { continue }
-            lastTime = time
-            ownCounters.packets &+= 1
-            if due.isDiscontinuous { announceDiscontinuity(in: &buffer, at: offset) }
-            return Packet(time: time, hasClock: hasClock, isDiscontinuous: due.isDiscontinuous)
+            if let packet = takePacket(due, into: &buffer, at: offset) { return packet }
         }
     }
 
-    private mutating func takeSegmentIfNeeded() -> Bool {
+    /// Copies the packet at `position`; nil when it is left out.
+    mutating func takePacket(_ due: Timeline.Due, into buffer: inout [UInt8], at offset: Int) -> Packet? {
+        let start = position * TransportPacket.size
+        position += 1
+        queuedBytes -= TransportPacket.size
+        guard let hasClock = copyPacket(from: start, into: &buffer, at: offset) else { return nil }
+        lastTime = max(due.time, lastTime)
+        ownCounters.packets &+= 1
+        if due.isDiscontinuous { announceDiscontinuity(in: &buffer, at: offset) }
+        return Packet(time: lastTime, hasClock: hasClock, isDiscontinuous: due.isDiscontinuous)
+    }
+
+    mutating func takeSegmentIfNeeded() -> Bool {
         guard position >= current.packetCount else { return true }
         guard !waiting.isEmpty else { return false }
         passed += Int64(current.packetCount)
@@ -174,7 +180,7 @@ package struct TransportStreamConditioner: Sendable {
 
     /// Brings the tables up to date with the position; the first two of a segment are taken at once, because they stand
     /// behind its first packets but speak for all of them.
-    private mutating func applyTables() {
+    mutating func applyTables() {
         while nextTable < current.tables.count,
             current.tables[nextTable].packet <= position || position == 0 && nextTable < 2
         {
@@ -183,15 +189,16 @@ package struct TransportStreamConditioner: Sendable {
         }
     }
 
-    private mutating func nextTablePacket(
-        into buffer: inout [UInt8], at offset: Int, time: Int64, spacing: Int64
+    mutating func nextTablePacket(
+        into buffer: inout [UInt8], at offset: Int, time: Int64, spacing: Int64, onlyAtInterval: Bool = false
     ) -> Packet? {
         if tablePosition == nil {
-            guard !tables.packets.isEmpty, tablesAreDue || time + spacing > lastTables + Self.tableInterval else {
+            let isForced = tablesAreDue && !onlyAtInterval
+            guard !tables.packets.isEmpty, isForced || time + spacing > lastTables + Self.tableInterval else {
                 return nil
             }
             tablePosition = 0
-            tablesAreDue = false
+            tablesAreDue = tablesAreDue && !isForced
             lastTables = time
             ownCounters.tablesSent &+= 1
         }
@@ -203,7 +210,6 @@ package struct TransportStreamConditioner: Sendable {
         use(pid)
         let end = start + TransportPacket.size
         tablePosition = end < tables.packets.count ? end : nil
-        lastTime = time
         ownCounters.packets &+= 1
         return Packet(time: time, hasClock: false, isDiscontinuous: false)
     }
@@ -212,7 +218,7 @@ package struct TransportStreamConditioner: Sendable {
 
     /// Copies a packet of the current segment and rewrites its counter; nil when it is left out. Answers whether the
     /// packet carries the programme's clock.
-    private mutating func copyPacket(from start: Int, into buffer: inout [UInt8], at offset: Int) -> Bool? {
+    mutating func copyPacket(from start: Int, into buffer: inout [UInt8], at offset: Int) -> Bool? {
         copy(current.bytes, from: start, into: &buffer, at: offset)
         let flags = buffer[offset + 1]
         let control = buffer[offset + 3]
@@ -261,7 +267,7 @@ package struct TransportStreamConditioner: Sendable {
         usedPIDs.append(UInt16(truncatingIfNeeded: pid))
     }
 
-    private func announceDiscontinuity(in buffer: inout [UInt8], at offset: Int) {
+    func announceDiscontinuity(in buffer: inout [UInt8], at offset: Int) {
         // A packet with a clock reference has the flags byte.
         buffer[offset + 5] |= 0x80
     }

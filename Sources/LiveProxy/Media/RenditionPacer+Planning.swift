@@ -61,6 +61,7 @@ extension RenditionPacer {
     /// Fills the slot of `sequence` with seven transport packets; false when the input ends before.
     private mutating func assemble(extrapolating: Bool) -> Bool {
         guard assembled == nil else { return true }
+        if smoothing != nil { return assembleSmoothed() }
         while filled < TransportPayload.packetsPerDatagram {
             let offset = payloadOffset(sequence, filled)
             guard let packet = conditioner.next(into: &ring, at: offset, extrapolating: extrapolating) else {
@@ -98,13 +99,16 @@ extension RenditionPacer {
     /// Ends the packet with null packets.
     mutating func pad() {
         while filled < TransportPayload.packetsPerDatagram {
-            let offset = payloadOffset(sequence, filled)
-            for index in 0..<TransportPacket.size { ring[offset + index] = 0xFF }
-            for (index, byte) in Self.nullHeader.enumerated() { ring[offset + index] = byte }
+            writeNull(at: payloadOffset(sequence, filled))
             counters.paddingPackets &+= 1
             filled += 1
         }
         complete()
+    }
+
+    mutating func writeNull(at offset: Int) {
+        for index in 0..<TransportPacket.size { ring[offset + index] = 0xFF }
+        for (index, byte) in Self.nullHeader.enumerated() { ring[offset + index] = byte }
     }
 
     private static let nullHeader: [UInt8] = [0x47, 0x1F, 0xFF, 0x10]
@@ -117,7 +121,7 @@ extension RenditionPacer {
         take(packet)
     }
 
-    private func payloadOffset(_ sequence: UInt16, _ position: Int) -> Int {
+    func payloadOffset(_ sequence: UInt16, _ position: Int) -> Int {
         slotOffset(sequence) + RTPHeader.size + position * TransportPacket.size
     }
 }

@@ -22,6 +22,8 @@ package struct RenditionPacer: Sendable {
         package var preroll = Duration.milliseconds(50)
         /// A sender that wakes up later than this moves the clock instead of sending faster.
         package var lateness = Duration.milliseconds(10)
+        /// Nil sends each packet when the source's clock says.
+        package var smoothing: SmoothingConfiguration?
         /// A power of two, at least 64; all packets are of `TransportPayload.datagramSize`.
         package var ringPackets = 256
 
@@ -38,6 +40,8 @@ package struct RenditionPacer: Sendable {
         package internal(set) var stalls: UInt64 = 0
         /// Times the sender itself came too late and the clock was moved.
         package internal(set) var delays: UInt64 = 0
+        /// Null packets and clock references that keep the rate even.
+        package internal(set) var stuffingPackets: UInt64 = 0
 
         package init() {}
     }
@@ -54,6 +58,7 @@ package struct RenditionPacer: Sendable {
 
     let state: RenditionState
     var conditioner: TransportStreamConditioner
+    var smoothing: SlotState?
     var ring: [UInt8]
 
     // The packet being put together, in the slot of `sequence`.
@@ -87,6 +92,7 @@ package struct RenditionPacer: Sendable {
         self.state = state
         sequence = state.sequence
         conditioner = TransportStreamConditioner(continuing: state.continuity)
+        smoothing = configuration.smoothing.map { SlotState(smoother: RateSmoother($0)) }
         ring = [UInt8](repeating: 0, count: configuration.ringPackets * TransportPayload.datagramSize)
     }
 
@@ -108,6 +114,7 @@ package struct RenditionPacer: Sendable {
     package var deadline: Instant? {
         if let train { return train.departure }
         guard let anchor else { return nil }
+        if let smoothing { return isStarved ? nil : instant(of: smoothing.slot, anchor) }
         if conditioner.hasPackets { return instant(of: lastTime, anchor) }
         // What fills a packet in part leaves when it is due, with or without company.
         return filled > 0 ? instant(of: firstTime, anchor) : nil
@@ -116,6 +123,7 @@ package struct RenditionPacer: Sendable {
     package mutating func append(_ segment: TransportSegment, now: Instant) {
         if anchor == nil { anchor = (0, now + configuration.preroll) }
         conditioner.append(segment)
+        resumeSlots(now: now)
         if train == nil { train = planTrain(now: now, extrapolating: false) }
     }
 
