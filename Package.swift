@@ -21,6 +21,7 @@ extension Target.Dependency {
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let nio = product(name: "NIOCore", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+    static let nioHTTPTypes = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -201,7 +202,7 @@ let edgePrograms: [Target] = [
     library(
         "HTTPEdge", "JSONCoding", "ControlProtocol", "HLS", "Credentials", "LinuxIO", "Wire", "Clockwork",
         .hummingbird, .hummingbirdTLS,
-        .httpTypes, .asyncHTTPClient, .nio, .nioPosix, .nioSSL, .logging, .serviceLifecycle),
+        .httpTypes, .asyncHTTPClient, .nio, .nioPosix, .nioHTTPTypes, .nioSSL, .logging, .serviceLifecycle),
     .target(
         name: "Daemon",
         dependencies: [
@@ -259,6 +260,7 @@ let edgeDependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),

@@ -181,4 +181,14 @@ package struct ControlCounters: Codable, Hashable, Sendable {
     package var unencodable: UInt64 = 0
 
     package init() {}
+
+    /// The counters by the names under which every element shows them.
+    package var named: [NamedCount] {
+        [
+            ("control-connections", clients), ("control-requests", requests), ("control-malformed", malformed),
+            ("control-overlong-lines", overlongLines), ("control-slow-clients", slowClients),
+            ("control-refused-connections", refusedClients), ("control-failed-accepts", failedAccepts),
+            ("control-unencodable", unencodable),
+        ].map { NamedCount(name: $0.0, count: $0.1) }
+    }
 }

@@ -13,6 +13,8 @@ package final class RoleControlService: Sendable {
         fileprivate let client: RoleControlServer.Client
         fileprivate let id: UInt64
         fileprivate let mailbox: Mailbox<Message>
+        /// What the socket had seen when it took the request, this one included.
+        package let counters: ControlCounters
 
         package func answer(_ body: RoleReply.Body) {
             mailbox.send(.answer(client, RoleReply(id: id, body: body)))
@@ -114,7 +116,9 @@ private final class RoleControlWorker {
             watchers[client] = Watcher(id: request.id, topics: Set(topics))
         } else {
             handler(
-                request.body, RoleControlService.Responder(client: client, id: request.id, mailbox: mailbox))
+                request.body,
+                RoleControlService.Responder(
+                    client: client, id: request.id, mailbox: mailbox, counters: server?.counters ?? ControlCounters()))
         }
     }
 }

@@ -30,10 +30,19 @@ package struct UnicastConfiguration: Hashable, Sendable {
     package var maximumViewers: Int
     /// Renditions served at once.
     package var maximumRings: Int
+    /// Channels a subscriber may have open at once; those of which nothing is read give way to the next.
+    package var sessionsPerSubscriber: Int
+    /// How long a session stands of which nothing is open or asked.
+    package var sessionTimeout: Duration
+    /// How long a rendition is still delivered here after its last stream ended.
+    package var linger: Duration
+    /// HTTP connections from one address at once, before their requests are known.
+    package var connectionsPerAddress: Int
 
     package static let standard = UnicastConfiguration(
         window: .seconds(30), segment: .seconds(2), ringSize: 64, hlsRenditions: .all, slowClient: .advance,
-        stallTimeout: .seconds(15), maximumViewers: 10_000, maximumRings: 256)
+        stallTimeout: .seconds(15), maximumViewers: 10_000, maximumRings: 256, sessionsPerSubscriber: 16,
+        sessionTimeout: .seconds(60), linger: .seconds(2), connectionsPerAddress: 256)
 }
 
 extension UnicastConfiguration {
@@ -48,6 +57,13 @@ extension UnicastConfiguration {
             "stall-timeout", .duration(.seconds(1)...(.seconds(300))), default: normal.stallTimeout)
         maximumViewers = section.value("maximum-viewers", .integer(1...100_000), default: normal.maximumViewers)
         maximumRings = section.value("maximum-rings", .integer(1...4_096), default: normal.maximumRings)
+        sessionsPerSubscriber = section.value(
+            "sessions-per-subscriber", .integer(1...1_024), default: normal.sessionsPerSubscriber)
+        sessionTimeout = section.value(
+            "session-timeout", .duration(.seconds(10)...(.seconds(3_600))), default: normal.sessionTimeout)
+        linger = section.value("linger", .duration(.zero...(.seconds(3_600))), default: normal.linger)
+        connectionsPerAddress = section.value(
+            "connections-per-address", .integer(1...65_535), default: normal.connectionsPerAddress)
         if window < segment * 3 {
             section.problem(
                 "\"\(section.path).window\" must hold three segments: players begin that far from its end", at: "window"

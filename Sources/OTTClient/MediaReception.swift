@@ -166,5 +166,11 @@ package struct DatagramRefusals: Hashable, Sendable, Codable {
 
     package init() {}
 
+    private enum CodingKeys: String, CodingKey {
+        // Kebab case would make "not-r-t-p" of it.
+        case notRTP = "notRtp"
+        case otherPayloadTypes, partialPayloads, mendedToNonsense
+    }
+
     package var total: UInt64 { notRTP &+ otherPayloadTypes &+ partialPayloads &+ mendedToNonsense }
 }

@@ -8,18 +8,14 @@ extension RouterShell {
     /// The engine's counters with the shell's own behind them.
     func countersDocument() -> CountersDocument {
         var document = engine.countersDocument()
-        let control = self.control?.counters
         document.router += [
             ("unreadable-messages", counters.unreadableMessages), ("send-failures", counters.sendFailures),
             ("table-read-failures", counters.tableReadFailures), ("lookup-failures", counters.lookupFailures),
             ("resynchronizations", counters.resynchronizations), ("refused-reloads", counters.refusedReloads),
             ("unreadable-sockets", igmpPackets.failures &+ pimPackets.failures),
-            ("control-connections", control?.clients ?? 0), ("control-requests", control?.requests ?? 0),
-            ("control-malformed", control?.malformed ?? 0), ("control-overlong-lines", control?.overlongLines ?? 0),
-            ("control-slow-clients", control?.slowClients ?? 0),
-            ("control-refused-connections", control?.refusedClients ?? 0),
             ("suppressed-log-lines", log.suppressed),
         ].map { NamedCount(name: $0.0, count: $0.1) }
+        document.router += control?.counters.named ?? []
         return document
     }
 

@@ -93,6 +93,23 @@ private struct Surprise: Error {}
         }
     }
 
+    @Test func `is no more connections from one address than its share, and another takes the place of one that ends`()
+        async throws
+    {
+        let limits = EdgeLimits(maximumConnectionsPerAddress: 3, idleTimeout: .seconds(20))
+        try await serving(limits: limits) { router in
+            router.get("/hello") { _, _ in "hello" }
+        } _: { base in
+            let port = try #require(base.split(separator: ":").last.flatMap { UInt16($0) })
+            var held = try (0..<3).map { _ in try HeldConnection(sending: "GET /hello HTTP/1.1\r\nHo", port: port) }
+            let request = "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            try await eventually { try await exchange(request, port: port).hasPrefix("HTTP/1.1 429") }
+            held.removeLast()
+            try await eventually { try await exchange(request, port: port).hasPrefix("HTTP/1.1 200") }
+            _ = consume held
+        }
+    }
+
     @Test(arguments: ["\u{0}\u{1}\u{2}\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "\r\n\r\n\r\n\r\n"])
     func `is no nonsense`(bytes: String) async throws {
         try await asking { port, client in

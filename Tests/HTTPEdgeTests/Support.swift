@@ -49,3 +49,8 @@ func serving<Value: Sendable>(
         return try await work("\(scheme)://127.0.0.1:\(await listener.boundPort)")
     }
 }
+
+/// Asks again every 20 ms until `condition` holds; the test's own time limit ends it.
+func eventually(_ condition: () async throws -> Bool) async throws {
+    while try await !condition() { try await Task.sleep(for: .milliseconds(20)) }
+}

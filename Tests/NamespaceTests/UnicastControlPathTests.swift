@@ -4,7 +4,7 @@ import Testing
 
 extension MetroSuite {
     /// Python's own HTTP client follows redirects as a player does; prints the last URL, the status and the body.
-    private static let fetcher = """
+    static let fetcher = """
         import sys, urllib.request, urllib.error
         try:
             answer = urllib.request.urlopen(sys.argv[1], timeout=15)
@@ -14,16 +14,16 @@ extension MetroSuite {
         print(answer.read().decode())
         """
 
-    private static func fetch(_ url: String, as viewer: String, in deployment: MetroDeployment) throws -> String {
+    static func fetch(_ url: String, as viewer: String, in deployment: MetroDeployment) throws -> String {
         try runCommand(deployment.metro.viewer(viewer).inside(["python3", "-c", fetcher, url])).output
     }
 
-    private static func token(of viewer: String, in deployment: MetroDeployment) throws -> String {
+    static func token(of viewer: String, in deployment: MetroDeployment) throws -> String {
         try String(contentsOfFile: deployment.metro.viewer(viewer).path("token"), encoding: .utf8)
             .trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
-    private static let unicast: DeploymentPlan = {
+    static let unicast: DeploymentPlan = {
         var plan = DeploymentPlan()
         plan.servesUnicast = true
         return plan
@@ -54,7 +54,7 @@ extension MetroSuite {
     }
 
     /// ffmpeg reads `url` for some seconds and decodes every picture; what it has to complain of.
-    private static func complaints(of url: String, as viewer: String, in deployment: MetroDeployment) throws -> String {
+    static func complaints(of url: String, as viewer: String, in deployment: MetroDeployment) throws -> String {
         let result = try runCommand(
             deployment.metro.viewer(viewer).inside([
                 "timeout", "40", "ffmpeg", "-nostdin", "-v", "error", "-xerror", "-i", url, "-t", "5", "-f", "null",

@@ -33,6 +33,10 @@ package final class ReplicationPointRole: RoleService {
         var settings = ReplicationPointSettings(registration: registration)
         settings.maximumChannels = section.limits.channels
         settings.maximumAuthorizedSubscribers = section.limits.authorizedSubscribers
+        settings.maximumSessions = section.unicast.maximumViewers
+        settings.maximumSessionsPerSubscriber = section.unicast.sessionsPerSubscriber
+        settings.sessionIdleTimeout = section.unicast.sessionTimeout
+        settings.linger = section.unicast.linger
         settings.holdsAllRenditions = section.unicast.hlsRenditions == .all
         let core = ReplicationPointCore(
             settings: settings, life: LifeName.make(), now: MonotonicClock.now(), wallNow: WallClock.now())

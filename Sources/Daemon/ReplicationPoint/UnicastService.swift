@@ -36,8 +36,10 @@ final class UnicastService: ViewerDelivery {
         }
         let serving = UnicastRoutes(
             media: media, admission: admission, keepsAllRenditions: section.unicast.hlsRenditions == .all)
+        var limits = EdgeLimits.clients
+        limits.maximumConnectionsPerAddress = section.unicast.connectionsPerAddress
         listener = EdgeListener(
-            address: address.address, port: address.port, limits: .clients, logger: logger
+            address: address.address, port: address.port, limits: limits, logger: logger
         ) {
             routes($0)
             serving.add(to: $0)
@@ -87,8 +89,9 @@ final class UnicastService: ViewerDelivery {
 
     /// For `show counters`.
     func counters() async -> [NamedCount] {
-        guard let report = await media.report() else { return [] }
-        return report.counts.map { NamedCount(name: $0.name, count: $0.value) }
+        let refused = NamedCount(name: "http-connections-refused", count: listener.refusedConnections)
+        guard let report = await media.report() else { return [refused] }
+        return [refused] + report.counts.map { NamedCount(name: $0.name, count: $0.value) }
     }
 }
 

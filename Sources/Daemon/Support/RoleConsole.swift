@@ -25,11 +25,11 @@ extension RoleConsole {
     /// Opens the control socket at `path`; each request is answered in its own task.
     func serve(path: String, group: String?) throws(ControlSocketError) -> RoleControlService {
         try RoleControlService(path: path, group: group) { request, responder in
-            Task { responder.answer(await self.answer(request)) }
+            Task { responder.answer(await self.answer(request, socket: responder.counters)) }
         }
     }
 
-    private func answer(_ request: RoleRequest.Body) async -> RoleReply.Body {
+    private func answer(_ request: RoleRequest.Body, socket: ControlCounters) async -> RoleReply.Body {
         do {
             switch request {
             case .describe:
@@ -39,7 +39,8 @@ extension RoleConsole {
                 return .document(json: try JSONText.encode(description))
             case .show(let name):
                 guard let topic = RoleTopic(rawValue: name) else { return .problem(unknownTopic(name)) }
-                return .document(json: try await document(topic))
+                let text = try await document(topic)
+                return .document(json: topic == .counters ? try Self.adding(socket, to: text) : text)
             case .explain(let subscriber, let channel):
                 let explanation = await explanation(subscriber: subscriber, channel: channel)
                 return .document(json: try JSONText.encode(explanation))
@@ -63,6 +64,13 @@ extension RoleConsole {
                 Problem(
                     code: "internal-error", status: 500, title: "The answer could not be made.", detail: "\(error)"))
         }
+    }
+
+    /// A role's counters with those of the socket it is asked at, which the role itself does not see.
+    private static func adding(_ socket: ControlCounters, to text: String) throws -> String {
+        var document = try JSONText.decode(RoleCountersDocument.self, from: text)
+        document.counters = (document.counters + socket.named).sorted { $0.name < $1.name }
+        return try JSONText.encode(document)
     }
 
     private func unknownCommand(_ name: String) -> Problem {

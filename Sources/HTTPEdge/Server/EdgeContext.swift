@@ -18,14 +18,7 @@ package struct EdgeContext: RequestContext {
     }
 
     /// The other end's address; an IPv4 address that came by an IPv6 socket is an IPv4 address.
-    package var remoteAddress: IPAddress? {
-        guard let text = channel.remoteAddress?.ipAddress else { return nil }
-        let unscoped = text.prefix { $0 != "%" }
-        if unscoped.lowercased().hasPrefix("::ffff:"), let mapped = IPv4Address(unscoped.dropFirst(7)) {
-            return .v4(mapped)
-        }
-        return IPAddress(unscoped)
-    }
+    package var remoteAddress: IPAddress? { IPAddress(remote: channel) }
 
     /// Refuses unless the other end is `role` and its certificate carries the very name it acts under.
     package func requirePeer(_ role: NodeRole, named name: String) throws(Problem) {

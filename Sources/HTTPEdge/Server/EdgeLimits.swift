@@ -1,6 +1,8 @@
 /// What a listener takes from one connection, and of how many.
 package struct EdgeLimits: Hashable, Sendable {
     package var maximumConnections: Int
+    /// Of one address, so that no client takes what is there for all; one more is answered 429.
+    package var maximumConnectionsPerAddress: Int
     package var maximumHeaderBytes: Int
     package var maximumHeaderFields: Int
     package var maximumBodyBytes: Int
@@ -8,10 +10,11 @@ package struct EdgeLimits: Hashable, Sendable {
     package var idleTimeout: Duration
 
     package init(
-        maximumConnections: Int = 10_000, maximumHeaderBytes: Int = 16_384, maximumHeaderFields: Int = 64,
+        maximumConnections: Int = 10_000, maximumConnectionsPerAddress: Int = 256, maximumHeaderBytes: Int = 16_384, maximumHeaderFields: Int = 64,
         maximumBodyBytes: Int = 65_536, idleTimeout: Duration = .seconds(30)
     ) {
         self.maximumConnections = maximumConnections
+        self.maximumConnectionsPerAddress = maximumConnectionsPerAddress
         self.maximumHeaderBytes = maximumHeaderBytes
         self.maximumHeaderFields = maximumHeaderFields
         self.maximumBodyBytes = maximumBodyBytes

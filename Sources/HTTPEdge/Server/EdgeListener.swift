@@ -17,6 +17,7 @@ package struct EdgeListener: Service {
     private let responder: RouterResponder<EdgeContext>
     /// What is served, such as `GET /v1/proxies/{name}/feed`, sorted.
     package let routes: [String]
+    private let census: ConnectionCensus
     private let running = AsyncStream<UInt16>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
     /// - Parameters:
@@ -32,6 +33,7 @@ package struct EdgeListener: Service {
         self.credentials = credentials
         self.limits = limits
         self.logger = logger
+        census = ConnectionCensus(limit: limits.maximumConnectionsPerAddress)
         let router = Router(context: EdgeContext.self)
         if credentials == nil { router.add(middleware: CrossOriginMiddleware()) }
         router.add(middleware: ProblemMiddleware())
@@ -48,6 +50,9 @@ package struct EdgeListener: Service {
         }.joined(separator: "/")
     }
 
+    /// Connections refused because their address held its share already.
+    package var refusedConnections: UInt64 { census.refused }
+
     /// The port that is listened on, as soon as it is.
     package var boundPort: UInt16 {
         get async {
@@ -58,12 +63,12 @@ package struct EdgeListener: Service {
 
     /// Serves until the task is cancelled or its service group shuts down.
     package func run() async throws {
-        var http = HTTP1Channel.Configuration(
+        let http = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ConnectionGate(census)],
             idleTimeout: TimeAmount(limits.idleTimeout),
             httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
                 maxHeaderFieldSize: limits.maximumHeaderBytes, maxHeaderListSize: limits.maximumHeaderBytes,
                 maxHeaderFieldCount: limits.maximumHeaderFields))
-        http.idleTimeout = TimeAmount(limits.idleTimeout)
         let plain = HTTPServerBuilder.http1(configuration: http)
         let configuration = ApplicationConfiguration(
             address: .hostname(address.description, port: Int(port)),
