@@ -5,7 +5,10 @@ set -euo pipefail
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build_packages=(libmnl-dev libnl-3-dev libnl-route-3-dev libsqlite3-dev pkg-config gcc libc6-dev)
 lab_packages=(python3 iproute2 iputils-ping nftables ethtool ffmpeg util-linux procps systemd)
-peer_packages=(tshark frr smcroute igmpproxy gstreamer1.0-tools gstreamer1.0-plugins-good gstreamer1.0-plugins-bad)
+browser_packages=(chromium)
+player_packages=(vlc-bin vlc-plugin-base mpv gstreamer1.0-tools gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
+    gstreamer1.0-libav)
+peer_packages=(tshark frr smcroute igmpproxy "${browser_packages[@]}" "${player_packages[@]}")
 
 say() { printf '%s\n' "$*" >&2; }
 die() {

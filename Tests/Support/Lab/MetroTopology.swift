@@ -30,12 +30,21 @@ package struct MetroTopology {
         Viewer(name: "mallory", replicationPoint: "rp2", port: "mallory", address: "10.2.2.2", gateway: "10.2.2.1"),
     ]
 
+    /// A fifth one where one is wanted: at rp1, as bob is.
+    package static let dave = Viewer(
+        name: "dave", replicationPoint: "rp1", port: "dave", address: "10.1.3.2", gateway: "10.1.3.1")
+
     package let lab: Lab
+    package let viewers: [Viewer]
     package let ott, core1, proxy, core2, rp1, rp2: Node
 
     /// - Parameter impairments: bad lines by viewer.
-    package init(_ lab: Lab, impairments: [String: DeploymentPlan.Impairment] = [:]) throws {
+    package init(
+        _ lab: Lab, viewers: [Viewer] = MetroTopology.viewers,
+        impairments: [String: DeploymentPlan.Impairment] = [:]
+    ) throws {
         self.lab = lab
+        self.viewers = viewers
         ott = try lab.node("ott")
         core1 = try lab.node("core1")
         proxy = try lab.node("proxy")
@@ -56,7 +65,7 @@ package struct MetroTopology {
         try lab.link(.init(proxy, "downlink", "10.0.3.1/24"), .init(core2, "proxy", "10.0.3.2/24"))
         try lab.link(.init(core2, "rp1", "10.0.4.1/24"), .init(rp1, "uplink", "10.0.4.2/24"))
         try lab.link(.init(core2, "rp2", "10.0.5.1/24"), .init(rp2, "uplink", "10.0.5.2/24"))
-        for viewer in Self.viewers {
+        for viewer in viewers {
             let host = try lab.node(viewer.name)
             let port = Lab.End(
                 replicationPoint(viewer.replicationPoint), viewer.port, "\(viewer.gateway)/24")

@@ -9,12 +9,20 @@ package struct PacketCounter {
         case egress
     }
 
+    /// What is counted of what goes to the destination.
+    package enum Traffic: String {
+        case datagrams = "udp"
+        /// What TCP carries; a train of segments counts as one packet where the interface takes it so.
+        case connections = "tcp"
+    }
+
     private let node: Node
     private let name: String
 
-    /// Starts counting UDP packets to `destination` (a prefix) on `interface`.
+    /// Starts counting packets to `destination` (a prefix) on `interface`.
     package init(
-        _ name: String, in node: Node, on interface: String, direction: Direction, destination: String = "224.0.0.0/4"
+        _ name: String, in node: Node, on interface: String, direction: Direction,
+        destination: String = "224.0.0.0/4", traffic: Traffic = .datagrams
     ) throws {
         self.node = node
         self.name = name
@@ -23,7 +31,7 @@ package struct PacketCounter {
               counter seen { }
               chain watch {
                 type filter hook \(direction.rawValue) device "\(interface)" priority 0; policy accept;
-                ip daddr \(destination) ip protocol udp counter name seen
+                ip daddr \(destination) ip protocol \(traffic.rawValue) counter name seen
               }
             }
             """

@@ -8,38 +8,24 @@ final class MulticastDemo {
     private static let malloryJoins = Duration.seconds(4)
     private static let windowEnds = Duration.seconds(14)
 
-    private let deployment: MetroDeployment
-    private let metro: MetroTopology
-    private(set) var verdict = Verdict()
-    private let packagerSeconds: Int
+    private let stage: DemoStage
     private var malloryIsShown = false
     /// The wires before and after some seconds in which everybody watches.
     private var window: (from: [String: WireTable.Sample], to: [String: WireTable.Sample]) = ([:], [:])
 
-    init(deployment: MetroDeployment, packagerSeconds: Int) {
-        self.deployment = deployment
-        self.packagerSeconds = packagerSeconds
-        metro = deployment.metro
-    }
+    private var deployment: MetroDeployment { stage.deployment }
+    private var metro: MetroTopology { stage.metro }
 
-    /// What kept the demo from its end.
-    func fail(_ error: any Error) {
-        verdict.expect("the demo comes to its end", false, "\(error)")
+    init(_ stage: DemoStage) {
+        self.stage = stage
     }
 
     func run() throws {
-        step("a live packager makes three renditions at the OTT server")
-        let packager = try LiveLadder.start(in: metro.ott, folder: deployment.channelFolder, seconds: packagerSeconds)
-        step("every node starts its programs")
-        try deployment.start()
-        guard
-            eventually(
-                within: .seconds(60), { LiveLadder.isReady(folder: self.deployment.channelFolder, segments: 3) })
-        else { throw LabError("the packager wrote no playlist: \(packager.log.suffix(500))") }
-        let wires = try WireTable(deployment)
-        try expectNothing("before the first viewer", "no kernel holds a forwarding entry")
+        try stage.start()
+        let wires = try WireTable(
+            deployment, WatchedWire.network(metro) + metro.viewers.map { try .multicast(to: $0.name, metro) })
 
-        step("alice and bob (rp1) and carol (rp2) watch \(Self.rendition); mallory has no entitlement")
+        stage.step("alice and bob (rp1) and carol (rp2) watch \(Self.rendition); mallory has no entitlement")
         let viewers = try ["alice", "bob", "carol"].map { name in
             let child = try deployment.play(name, rendition: Self.rendition, seconds: Self.watchSeconds)
             return (name: name, child: child)
@@ -49,12 +35,8 @@ final class MulticastDemo {
         try judgeViewers(viewers)
         try judgeMallory(mallory, arrived: try wires.sample()["mallory"]?.packets ?? 0)
         try judgeBackbone()
-        step("everybody left")
-        try judgeEmptiness()
-    }
-
-    private func step(_ text: String) {
-        Terminal.line(Terminal.bold("» \(text)"))
+        stage.step("everybody left")
+        try stage.judgeEmptiness(within: .seconds(20))
     }
 
     // MARK: - What flows where
@@ -105,12 +87,12 @@ final class MulticastDemo {
         for (name, child) in viewers {
             let file = try metro.viewer(name).path("\(name).ts")
             let report = ViewerReport(file: try metro.viewer(name).path("\(name).json"))
-            verdict.expect(
+            stage.expect(
                 "\(name) received without loss", child.status == 0 && report.packets > 1_000 && report.lost == 0,
                 "exit \(child.status), \(report.packets) packets, \(report.lost) lost"
                     + (child.status == 0 ? "" : ": " + String(child.log.suffix(300))))
             let judge = try StreamJudge(file: file)
-            verdict.expect(
+            stage.expect(
                 "\(name)'s stream decodes (ffprobe)", judge.isDecodable, judge.description)
         }
     }
@@ -118,10 +100,10 @@ final class MulticastDemo {
     private func judgeMallory(_ client: ChildProcess, arrived: UInt64) throws {
         client.waitForExit(within: .seconds(10))
         let refused = !client.isRunning && client.status != 0
-        verdict.expect(
+        stage.expect(
             "mallory's request is refused", refused,
             client.log.split(separator: "\n").first.map(String.init) ?? "exit \(client.status)")
-        verdict.expect(
+        stage.expect(
             "mallory's own report opened nothing", arrived == 0 && malloryIsShown,
             "\(arrived) multicast packets arrived; her report \(malloryIsShown ? "is shown" : "was never seen")")
     }
@@ -130,36 +112,11 @@ final class MulticastDemo {
         func rate(_ name: String) -> Double { WireTable.rate(name, from: window.from, to: window.to) }
         let viewers = ["alice", "bob", "carol"].map(rate)
         let copies = rate("backbone") / max(1, viewers.max() ?? 1)
-        verdict.expect(
+        stage.expect(
             "the backbone carries one copy", copies > 0.9 && copies < 1.1,
             String(
                 format: "%.0f kbit/s for %.0f + %.0f + %.0f at the viewers: %.2f copies", rate("backbone") / 1000,
                 viewers[0] / 1000, viewers[1] / 1000, viewers[2] / 1000, copies))
-    }
-
-    private func judgeEmptiness() throws {
-        let empty = try eventually(within: .seconds(20)) {
-            try deployment.forwarders.allSatisfy { try deployment.forwardingEntries($0).isEmpty }
-        }
-        if empty {
-            try expectNothing("after the last leave", "nothing is left in any kernel table")
-        } else {
-            let left = try deployment.forwarders.flatMap { node in
-                try deployment.forwardingEntries(node).map { "\(node.name): \($0)" }
-            }
-            verdict.expect("after the last leave", false, left.joined(separator: "; "))
-        }
-        let released = try eventually(within: .seconds(15)) {
-            try !deployment.mrpctl("show", "channels", "--json").output.contains("232.1.")
-        }
-        verdict.expect(
-            "the channel's groups are released", released,
-            released ? "no group is allocated" : "a group is still allocated")
-    }
-
-    private func expectNothing(_ when: String, _ detail: String) throws {
-        let entries = try deployment.forwarders.flatMap { try deployment.forwardingEntries($0) }
-        verdict.expect(when, entries.isEmpty, entries.isEmpty ? detail : entries.joined(separator: "; "))
     }
 }
 

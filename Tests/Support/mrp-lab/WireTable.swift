@@ -1,6 +1,31 @@
 import Foundation
 import Lab
 
+/// A wire of the network, by the end where it is looked at.
+struct WatchedWire {
+    let name: String
+    let node: Node
+    let interface: String
+    let traffic: PacketCounter.Traffic
+
+    /// Multicast through the network.
+    static func network(_ metro: MetroTopology) -> [WatchedWire] {
+        [("backbone", metro.core2, "proxy"), ("to rp1", metro.rp1, "uplink"), ("to rp2", metro.rp2, "uplink")].map {
+            WatchedWire(name: $0, node: $1, interface: $2, traffic: .datagrams)
+        }
+    }
+
+    /// Multicast that reaches a viewer.
+    static func multicast(to viewer: String, _ metro: MetroTopology) throws -> WatchedWire {
+        WatchedWire(name: viewer, node: try metro.viewer(viewer), interface: "eth0", traffic: .datagrams)
+    }
+
+    /// What reaches a viewer by HTTP.
+    static func unicast(to viewer: String, _ metro: MetroTopology) throws -> WatchedWire {
+        WatchedWire(name: "\(viewer)*", node: try metro.viewer(viewer), interface: "eth0", traffic: .connections)
+    }
+}
+
 /// What crosses which wire by nftables' counters, and the forwarding entries beside it. Rates are of bytes: the counters see
 /// a train of several packets, where an interface segments it, as one packet.
 final class WireTable {
@@ -19,15 +44,15 @@ final class WireTable {
     private let start = ContinuousClock.now
     private var last: [String: Sample] = [:]
 
-    init(_ deployment: MetroDeployment) throws {
+    init(_ deployment: MetroDeployment, _ wires: [WatchedWire]) throws {
         self.deployment = deployment
-        let metro = deployment.metro
-        let wires = [
-            ("backbone", metro.core2, "proxy"), ("to rp1", metro.rp1, "uplink"), ("to rp2", metro.rp2, "uplink"),
-        ]
-        let viewers = try MetroTopology.viewers.map { ($0.name, try metro.viewer($0.name), "eth0") }
-        counters = try (wires + viewers).map { name, node, interface in
-            (name, try PacketCounter("seen", in: node, on: interface, direction: .ingress))
+        counters = try wires.map { wire in
+            let table = wire.traffic == .datagrams ? "seen" : "connections"
+            let destination = wire.traffic == .datagrams ? "224.0.0.0/4" : "0.0.0.0/0"
+            let counter = try PacketCounter(
+                table, in: wire.node, on: wire.interface, direction: .ingress, destination: destination,
+                traffic: wire.traffic)
+            return (wire.name, counter)
         }
         last = try sample()
     }
@@ -49,7 +74,8 @@ final class WireTable {
     }
 
     func printHeader() {
-        Terminal.line("kbit/s on each wire, and forwarding entries at proxy/core2/rp1/rp2:")
+        let star = counters.contains { $0.name.hasSuffix("*") } ? " (* by HTTP, the rest multicast)" : ""
+        Terminal.line("kbit/s on each wire\(star), and forwarding entries at proxy/core2/rp1/rp2:")
         let names = counters.map { Terminal.right($0.name, Self.columnWidth) }.joined()
         Terminal.line(Terminal.right("s", Self.timeWidth) + names + Terminal.right("entries", Self.columnWidth))
     }

@@ -8,7 +8,7 @@ extension MetroDeployment {
                         width: \(rung.width)
                         height: \(rung.height)
                         bandwidth: \((rung.bitRate + 100_000) / 1000)kbit/s
-                        url: http://\(MetroTopology.serverAddress):8080/content/\(Self.channel)/\(rung.name).m3u8
+                        url: \(Self.serverBase)/content/\(Self.channel)/\(rung.name).m3u8
             """
         }
         _ = try metro.ott.write(
@@ -72,6 +72,9 @@ extension MetroDeployment {
     /// Where unicast viewers are told their replication point.
     package static let proxyBase = "http://\(MetroTopology.proxyAddress):8081"
 
+    /// Where clients ask the OTT server.
+    package static let serverBase = "http://\(MetroTopology.serverAddress):8080"
+
     /// Where unicast viewers of `rp1` or `rp2` fetch.
     package static func replicationPointBase(_ number: Int) -> String { "http://10.0.\(3 + number).2:8080" }
 
@@ -92,7 +95,7 @@ extension MetroDeployment {
     func configureReplicationPoint(_ node: Node, number: Int) throws {
         let tls = try credentials.issue(
             role: "replication-point", node: node.name, addresses: ["10.0.\(3 + number).2"])
-        let ports = MetroTopology.viewers.filter { $0.replicationPoint == node.name }.map(\.port)
+        let ports = metro.viewers.filter { $0.replicationPoint == node.name }.map(\.port)
         var interfaces = Dictionary(uniqueKeysWithValues: ports.map { ($0, "{ igmp: { version: 3 } }") })
         interfaces["uplink"] = Self.upstreamInterface
         if plan.servesUnicast { interfaces["mrp-delivery"] = "{ delivery: 10.255.1.\(number)/32 }" }

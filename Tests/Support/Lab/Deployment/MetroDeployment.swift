@@ -120,7 +120,7 @@ package final class MetroDeployment {
 
     private func enrolSubscribers() throws {
         let socket = metro.ott.path("ott-server.sock")
-        for viewer in MetroTopology.viewers {
+        for viewer in metro.viewers {
             try check([program("mrpctl"), "subscriber", "add", viewer.name, "--socket", socket])
             if viewer.name != "mallory" {
                 try check([program("mrpctl"), "entitle", viewer.name, Self.channel, "--socket", socket])
@@ -128,6 +128,12 @@ package final class MetroDeployment {
             let token = try credentials.token(for: viewer.name)
             _ = try metro.viewer(viewer.name).write("token", token + "\n")
         }
+    }
+
+    /// The token of a viewer, as its file holds it.
+    package func token(of viewer: String) throws -> String {
+        try String(contentsOfFile: metro.viewer(viewer).path("token"), encoding: .utf8)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
     /// Starts `mrp-client play` at a viewer; the transport stream goes to `NAME.ts` and the report to `NAME.json`.
