@@ -8,7 +8,7 @@ package struct EntryPoint: Hashable, Sendable {
         package let next: UInt8
     }
 
-    /// Of its first byte; where PAT and PMT stand right before the picture, of the PAT.
+    /// Of its first byte; where PAT and PMT stand ahead of the picture, other streams' packets between or not, of the PAT.
     package let position: UInt64
     /// The sender's clock in 90 kHz ticks since 1970.
     package let time: Int64

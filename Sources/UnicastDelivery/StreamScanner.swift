@@ -7,6 +7,8 @@ import MPEGTS
 struct StreamScanner: Sendable {
     /// PIDs of one programme whose counters are kept; more are passed on all the same.
     static let maximumPIDs = 64
+    /// Tables further ahead of the picture than so many packets, of sound or of other tables, are not its beginning.
+    static let maximumPacketsBetween: UInt64 = 64
 
     private(set) var badSections: UInt64 = 0
 
@@ -23,10 +25,10 @@ struct StreamScanner: Sendable {
     private var slots = [UInt8](repeating: 0xFF, count: TransportPacket.pidCount)
     private var counters: [EntryPoint.Counter] = []
 
-    /// PAT and PMT that stand right before the next packet.
+    /// PAT and PMT after the access stream's last packet: what follows may begin with them.
     private var run: (position: UInt64, counters: [EntryPoint.Counter], hasMap: Bool)?
 
-    /// Takes the packet at `position`; answers an entry point when the packet, or the tables right before it, is one.
+    /// Takes the packet at `position`; answers an entry point when the packet, with the tables ahead of it, is one.
     mutating func read(_ packet: borrowing TransportPacket, position: UInt64, time: Int64) -> EntryPoint? {
         guard !packet.isNull else { return nil }
         let pid = packet.pid
@@ -34,11 +36,13 @@ struct StreamScanner: Sendable {
             noteTables(packet, pid, position)
             return nil
         }
-        defer { run = nil }
         let entry = isRandomAccess(packet) ? entry(at: position, time, packet) : nil
+        if pid == accessPID { run = nil }
         count(packet)
         return entry
     }
+
+    private static let reach = maximumPacketsBetween * UInt64(TransportPacket.size)
 
     /// PAT and PMT for whoever begins with the packet to be read next; nothing while they are unknown.
     var prefix: [UInt8] {
@@ -49,7 +53,7 @@ struct StreamScanner: Sendable {
         at position: UInt64, _ time: Int64, _ packet: borrowing TransportPacket
     ) -> EntryPoint? {
         guard !tables.isEmpty else { return nil }
-        if let run, run.hasMap {
+        if let run, run.hasMap, position - run.position <= Self.reach {
             return EntryPoint(
                 position: run.position, time: time, isDiscontinuous: packet.isDiscontinuous, tables: [],
                 counters: run.counters)

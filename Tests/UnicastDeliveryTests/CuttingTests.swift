@@ -79,6 +79,23 @@ import UnicastDelivery
         }
     }
 
+    @Test(arguments: [(0, true), (1, true), (62, true), (63, false)])
+    func `a segment begins with the stream's own tables, and none is repeated, where they are near its picture`(
+        _ soundAfterTables: Int, _ areNear: Bool
+    ) {
+        var broadcast = Broadcast()
+        broadcast.soundAfterTables = soundAfterTables
+        var recording = Recording(RingIndex.Configuration(segment: .seconds(2), window: .seconds(600)))
+        for _ in 0..<500 { for datagram in broadcast.next() { recording.take(datagram) } }
+        let segments = recording.index.segments
+        #expect(segments.count >= 8)
+        for segment in segments {
+            let bytes = recording.bytes(of: segment)
+            #expect(segment.prefix.isEmpty == areNear)
+            #expect((bytes[1] & 0x1F == 0 && bytes[2] == 0) == areNear, "PAT comes first")
+        }
+    }
+
     @Test func `a discontinuity begins a segment, and numbers still follow the clock`() {
         var broadcast = Broadcast(beginning: UnixTime(milliseconds: 1_790_000_000_000))
         broadcast.framesPerAccess = 10

@@ -8,6 +8,8 @@ package struct Broadcast {
     package var framesPerAccess = 25
     /// Right before each random-access point, or else only elsewhere.
     package var tablesBeforeAccess = true
+    /// Packets of sound between the tables and the picture.
+    package var soundAfterTables = 0
     package var packetsPerFrame = 20
     package private(set) var frame = 0
     private var pending: [UInt8] = []
@@ -36,7 +38,10 @@ package struct Broadcast {
 
     /// The next frame's whole datagrams.
     package mutating func next(isDiscontinuous: Bool = false) -> [Datagram] {
-        if hasTables { pending += source.tables() }
+        if hasTables {
+            pending += source.tables()
+            for _ in 0..<soundAfterTables { pending += source.packet(pid: StreamGenerator.audioPID) }
+        }
         var first = source.packet(pid: StreamGenerator.videoPID, clock: source.clock, startsUnit: true)
         if frame % framesPerAccess == 0 || isDiscontinuous { first[5] |= 0x40 }
         if isDiscontinuous { first[5] |= 0x80 }
