@@ -5,6 +5,10 @@ import Lab
 final class BareHost {
     private let descriptor: CInt
     private(set) var packets = 0
+    private var recording: FileHandle?
+
+    /// What our senders put before the payload: neither CSRCs nor an extension (RFC 3550 §5.1).
+    private static let headerSize = 12
 
     init(group: String, source: String?, interface: String, port: UInt16) throws {
         descriptor = socket(AF_INET, CInt(SOCK_DGRAM.rawValue), 0)
@@ -62,10 +66,23 @@ final class BareHost {
         guard body() == 0 else { throw LabError("\(name): \(String(cString: strerror(errno)))") }
     }
 
+    /// From now on payloads go to a file, in the order of their arrival and nothing put right.
+    func record(to file: String) throws {
+        guard FileManager.default.createFile(atPath: file, contents: nil),
+            let handle = FileHandle(forWritingAtPath: file)
+        else { throw LabError("cannot write \(file)") }
+        recording = handle
+    }
+
     func receive(milliseconds: CInt) {
         var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         guard Glibc.poll(&poll, 1, milliseconds) > 0 else { return }
         var buffer = [UInt8](repeating: 0, count: 2048)
-        while recv(descriptor, &buffer, buffer.count, CInt(MSG_DONTWAIT)) > 0 { packets += 1 }
+        while true {
+            let count = recv(descriptor, &buffer, buffer.count, CInt(MSG_DONTWAIT))
+            guard count > 0 else { return }
+            packets += 1
+            if count > Self.headerSize { recording?.write(Data(buffer[Self.headerSize..<count])) }
+        }
     }
 }

@@ -5,5 +5,7 @@ import ArgumentParser
 struct MRPLab: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mrp-lab", abstract: "Networks of namespaces for demos.",
-        subcommands: [MulticastDemoCommand.self, UnicastDemoCommand.self, ReceiveCommand.self])
+        subcommands: [
+            MulticastDemoCommand.self, UnicastDemoCommand.self, RepairDemoCommand.self, ReceiveCommand.self,
+        ])
 }

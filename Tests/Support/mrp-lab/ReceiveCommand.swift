@@ -12,9 +12,11 @@ struct ReceiveCommand: ParsableCommand {
     @Option(help: "Interface to join on.") var interface: String
     @Option(help: "UDP port.") var port: UInt16 = 5000
     @Option(help: "Seconds to listen.") var seconds: Int = 10
+    @Option(help: "Write what RTP packets carry to this file, as it comes.") var output: String?
 
     func run() throws {
         let socket = try BareHost(group: group, source: source, interface: interface, port: port)
+        if let output { try socket.record(to: output) }
         let end = ContinuousClock.now + .seconds(seconds)
         while ContinuousClock.now < end { socket.receive(milliseconds: 100) }
         Terminal.line("packets \(socket.packets)")

@@ -5,14 +5,17 @@ package struct DeploymentPlan: Sendable {
         package var layout: String
         package var addressing: String
         package var groups: String
+        /// As YAML in braces, such as `{ fec: { latency: 500ms } }`; nil repairs nothing.
+        package var repair: String?
 
         package init(
             layout: String = "group-per-rendition", addressing: String = "source-specific",
-            groups: String = "232.1.0.0/16"
+            groups: String = "232.1.0.0/16", repair: String? = nil
         ) {
             self.layout = layout
             self.addressing = addressing
             self.groups = groups
+            self.repair = repair
         }
     }
 

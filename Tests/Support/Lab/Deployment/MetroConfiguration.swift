@@ -65,6 +65,7 @@ extension MetroDeployment {
                   addressing: \(plan.pool.addressing)
                   groups: \(plan.pool.groups)
                   first-port: 5000
+                  \(plan.pool.repair.map { "repair: \($0)" } ?? "")
 
             """)
     }
