@@ -62,7 +62,8 @@ extension MetroSuite {
             let attack = try deployment.metro.viewer("mallory").start(
                 "slowloris",
                 [
-                    "timeout", "40", "python3", "-c", Self.slowloris, address.host ?? "", "\(address.port ?? 0)", "10000",
+                    "timeout", "40", "python3", "-c", Self.slowloris, address.host ?? "", "\(address.port ?? 0)",
+                    "10000",
                     "12",
                 ])
             usleep(2_000_000)

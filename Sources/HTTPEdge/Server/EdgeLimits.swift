@@ -10,7 +10,8 @@ package struct EdgeLimits: Hashable, Sendable {
     package var idleTimeout: Duration
 
     package init(
-        maximumConnections: Int = 10_000, maximumConnectionsPerAddress: Int = 256, maximumHeaderBytes: Int = 16_384, maximumHeaderFields: Int = 64,
+        maximumConnections: Int = 10_000, maximumConnectionsPerAddress: Int = 256, maximumHeaderBytes: Int = 16_384,
+        maximumHeaderFields: Int = 64,
         maximumBodyBytes: Int = 65_536, idleTimeout: Duration = .seconds(30)
     ) {
         self.maximumConnections = maximumConnections

@@ -22,7 +22,8 @@ extension RetransmissionResponder {
     }
 
     private mutating func answer(
-        _ nack: borrowing GenericNACK, from address: IPAddress, port: UInt16, now: Instant, _ perform: (Order) -> Outcome
+        _ nack: borrowing GenericNACK, from address: IPAddress, port: UInt16, now: Instant,
+        _ perform: (Order) -> Outcome
     ) {
         guard let scope = streams[nack.media]?.scope else { return counters.refuse(.unknownStream) }
         let session = RetransmissionSession(scope: scope, token: nack.sender, address: address)
